@@ -1,0 +1,141 @@
+#include "engraft/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "engraft/base/error.h"
+
+namespace engraft {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Closes on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+[[noreturn]] void fail(ErrorKind kind, const fs::path& path, std::string_view what) {
+  throw Error(kind, fmt::format("{}: {}", path.string(), what));
+}
+
+[[noreturn]] void fail_errno(const fs::path& path, std::string_view doing, int error = errno) {
+  const bool missing = error == ENOENT || error == ENOTDIR;
+  fail(missing ? ErrorKind::kNotFound : ErrorKind::kIo, path,
+       fmt::format("{}: {}", doing, std::strerror(error)));
+}
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() >= 0)
+    ::fsync(handle.get());  // some file systems refuse; the rename itself still holds
+}
+
+}  // namespace
+
+Bytes read_file(const fs::path& path, std::uint64_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) fail_errno(path, "cannot open");
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail_errno(path, "cannot stat");
+  if (S_ISDIR(info.st_mode)) fail(ErrorKind::kIo, path, "is a folder, not a file");
+  if (static_cast<std::uint64_t>(info.st_size) > limit) {
+    fail(ErrorKind::kBadInput, path,
+         fmt::format("is {} bytes; the limit is {}", info.st_size, limit));
+  }
+  Bytes bytes(static_cast<std::size_t>(info.st_size));
+  std::size_t filled = 0;
+  for (;;) {
+    if (filled == bytes.size()) {
+      // One byte more than stat said: the end of a regular file is then seen without growing, and
+      // pipes work too.
+      if (bytes.size() > limit)
+        fail(ErrorKind::kBadInput, path, fmt::format("is larger than {} bytes", limit));
+      bytes.resize(bytes.size() + (S_ISREG(info.st_mode) ? 1 : 1 << 16));
+    }
+    const ssize_t got = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_errno(path, "cannot read");
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+std::string read_text_file(const fs::path& path, std::uint64_t limit) {
+  const Bytes bytes = read_file(path, limit);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  static std::atomic<unsigned> serial{0};
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    fail(ErrorKind::kIo, folder, fmt::format("cannot make this folder: {}", error.message()));
+  temporary_ =
+      folder / fmt::format(".{}.{}.{}.part", path_.filename().string(), ::getpid(), serial++);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    const int code = errno;
+    throw Error(ErrorKind::kIo,
+                fmt::format("{}: cannot write here: {}", path_.string(), std::strerror(code)));
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(descriptor_, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail(ErrorKind::kIo, path_, fmt::format("cannot write: {}", std::strerror(errno)));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0)
+    fail(ErrorKind::kIo, path_, fmt::format("cannot write: {}", std::strerror(errno)));
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail(ErrorKind::kIo, path_, fmt::format("cannot put in place: {}", std::strerror(errno)));
+  }
+  ::close(descriptor_);
+  descriptor_ = -1;
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+}
+
+void write_file_atomic(const fs::path& path, std::span<const std::byte> bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void write_file_atomic(const fs::path& path, std::string_view text) {
+  write_file_atomic(path, std::as_bytes(std::span(text)));
+}
+
+}  // namespace engraft

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "engraft/base/thread_pool.h"
+#include "engraft/engine/plan.h"
+
+namespace engraft {
+
+/// Pictures per micro-batch. Part of a run's arguments: four keep the early blocks' activations in
+/// the cache.
+inline constexpr int kMicroBatch = 4;
+
+/// Runs a network over many pictures: a worker takes a micro-batch, fills it (decoding overlaps the
+/// network of the other workers) and runs the single-threaded Plan on it. A picture's result does
+/// not depend on the number of threads, on its place in the batch, or on its neighbours.
+class BatchRunner {
+ public:
+  BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool);
+  ~BatchRunner();
+
+  /// Fills the input of picture i, or returns false to leave it out (then take() is not called for
+  /// it).
+  using Fill = std::function<bool(std::size_t i, std::span<float> input)>;
+  /// Receives the output of picture i; called from the worker threads, once a picture.
+  using Take = std::function<void(std::size_t i, std::span<const float> output)>;
+
+  void run(std::size_t count, const Fill& fill, const Take& take);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace engraft

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "engraft/graph/graph.h"
+#include "engraft/graph/weights.h"
+
+namespace engraft {
+
+struct PlanOptions {
+  int batch = 1;    ///< pictures per forward()
+  int threads = 1;  ///< inside an operator; 1 unless a single picture's latency matters
+};
+
+/// A graph compiled for one batch size: oneDNN primitives, weights packed, memory laid out.
+/// Immutable; forward() may run on many threads at once, each with a Workspace of its own.
+class Plan {
+ public:
+  /// Scratch memory of one forward() at a time. Made once per worker and reused: no allocation per
+  /// picture.
+  class Workspace {
+   public:
+    Workspace();
+    ~Workspace();
+    Workspace(Workspace&&) noexcept;
+    Workspace& operator=(Workspace&&) noexcept;
+
+   private:
+    friend class Plan;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+
+  /// Folds batch norm first. Throws Error(kBadInput) if weights are missing or misshapen.
+  static Plan compile(const Graph& graph, const Weights& weights, const PlanOptions& options = {});
+  ~Plan();
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+
+  [[nodiscard]] int batch() const;
+  /// Values per picture, [H,W,3] flattened, and of the output.
+  [[nodiscard]] std::size_t input_size() const;
+  [[nodiscard]] std::size_t output_size() const;
+  /// Bytes of one Workspace.
+  [[nodiscard]] std::size_t workspace_bytes() const;
+
+  [[nodiscard]] Workspace make_workspace() const;
+  /// The workspace's input, batch() · input_size() values, 64-byte aligned: fill it, then run.
+  [[nodiscard]] std::span<float> input(Workspace& workspace) const;
+  /// Runs on the input; the result, batch() · output_size() values, is valid until the next
+  /// forward() on the workspace.
+  [[nodiscard]] std::span<const float> forward(Workspace& workspace) const;
+
+ private:
+  struct Impl;
+  explicit Plan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace engraft

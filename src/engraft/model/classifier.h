@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engraft/base/file.h"
+#include "engraft/model/model.h"
+
+namespace engraft {
+
+struct Prediction {
+  std::string label;
+  int index = 0;
+  float probability = 0;
+};
+
+struct ClassifierOptions {
+  int threads = 0;  ///< 0: one per core
+  Orientation orientation = Orientation::kUpright;
+};
+
+/// The entry point for programs that embed engraft: bytes, files or pixels in, ranked labels out.
+/// Thread-safe. A model is compiled on first use.
+class Classifier {
+ public:
+  explicit Classifier(Model model, const ClassifierOptions& options = {});
+  explicit Classifier(const std::filesystem::path& model_file,
+                      const ClassifierOptions& options = {});
+  ~Classifier();
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+
+  [[nodiscard]] const Model& model() const;
+
+  /// The top labels by probability, most probable first; top ≤ 0 or more than there are: all of
+  /// them.
+  [[nodiscard]] std::vector<Prediction> classify(std::span<const std::byte> picture_file,
+                                                 int top = 5) const;
+  [[nodiscard]] std::vector<Prediction> classify(const Image& upright, int top = 5) const;
+  [[nodiscard]] std::vector<Prediction> classify_file(const std::filesystem::path& path,
+                                                      int top = 5) const;
+
+  /// A picture among many: probabilities in class order, or why there are none.
+  struct Outcome {
+    std::vector<float> probabilities;
+    std::string error;  ///< empty when it worked
+  };
+  /// Many files at full throughput. done(n) is called, one call at a time, after each finished
+  /// picture.
+  [[nodiscard]] std::vector<Outcome> classify_files(
+      std::span<const std::filesystem::path> paths,
+      const std::function<void(std::size_t)>& done = {}, const std::stop_token& stop = {}) const;
+
+  /// The best `top` of class probabilities, ties by index.
+  [[nodiscard]] std::vector<Prediction> rank(std::span<const float> probabilities, int top) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace engraft

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engraft/eval/metrics.h"
+#include "engraft/image/image.h"
+
+namespace engraft {
+
+/// A point of the training curves. Accuracies and losses as in results.csv; NaN: not measured.
+struct CurvePoint {
+  int epoch = 0;
+  float train_loss = 0, val_loss = 0, train_accuracy = 0, val_accuracy = 0;
+};
+
+/// A picture with what the model made of it.
+struct ShownPrediction {
+  Image picture;  ///< small, for display
+  std::string name;
+  std::string true_label, predicted_label;
+  float probability = 0;  ///< of the predicted label
+  [[nodiscard]] bool right() const { return true_label == predicted_label; }
+};
+
+/// Everything that a report shows; drawings and page are functions of it.
+struct RunRecord {
+  std::string title;  ///< the run's name
+  std::vector<std::string> class_names;
+  std::vector<CurvePoint> curve;
+  int best_epoch = 0;
+  Evaluation evaluation;
+  std::string evaluated_on;  ///< "47 validation pictures", "5 folds, every picture held out once"
+  std::vector<double> fold_accuracies;       ///< with cross-validation
+  std::vector<ShownPrediction> predictions;  ///< those to show, up to 20
+  std::vector<std::pair<std::string, std::string>>
+      facts;                       ///< name, value: model, pictures, split, settings …
+  std::vector<std::string> notes;  ///< sentences a reader must know, e.g. what one mistake is worth
+  std::vector<std::pair<std::string, std::string>> skipped;  ///< file, reason
+};
+
+}  // namespace engraft

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+
+#include "engraft/base/progress.h"
+#include "engraft/base/thread_pool.h"
+#include "engraft/image/image.h"
+
+namespace engraft {
+
+enum class Plate { kClean, kDirty };
+
+/// A picture like a photograph of a plate on a table: light, shadow, table texture, rim, and for
+/// kDirty stains and crumbs. A pure function of its arguments.
+[[nodiscard]] Image draw_plate(Plate kind, std::uint64_t seed, std::uint64_t index,
+                               Size size = {400, 300});
+
+struct SampleOptions {
+  int count = 240;  ///< half of each kind; ≥ 2
+  std::uint64_t seed = 0;
+};
+
+/// Writes clean_000.jpg …, dirty_000.jpg … and labels.csv (filename,label) into a folder that is
+/// new or empty; throws Error(kUsage) otherwise.
+void write_plates(const std::filesystem::path& folder, const SampleOptions& options,
+                  ThreadPool& pool, Progress& progress, const std::stop_token& stop = {});
+
+}  // namespace engraft

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engraft/graph/surgery.h"
+#include "engraft/tensor/tensor.h"
+
+namespace engraft {
+
+enum class HeadKind {
+  kLinear,  ///< dropout, dense
+  kMlp,     ///< dense 256, ReLU, dropout, dense
+};
+enum class LossKind {
+  kSoftmax,  ///< cross-entropy over the classes
+  kSigmoid,  ///< binary cross-entropy; with two classes one unit, with more one a class against the
+             ///< rest
+};
+enum class OptimizerKind { kAdam, kSgd };
+
+struct TrainOptions {
+  HeadKind head = HeadKind::kLinear;
+  int hidden = 256;      ///< kMlp
+  float dropout = 0.2f;  ///< kMlp's own default in the tutorial is 0.5: the command line sets it
+  LossKind loss = LossKind::kSoftmax;
+  float label_smoothing = 0;  ///< target = (1-s)·onehot + s/classes
+  bool balance = false;       ///< weight of class c: n / (classes · n_c)
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  float learning_rate = 1e-3f;
+  float momentum = 0.9f;   ///< kSgd
+  float weight_decay = 0;  ///< decoupled, on kernels only
+  float warmup = 0.05f;    ///< share of all steps, linear from 0; then cosine to 0
+  int epochs = 50;
+  int batch = 32;
+  int patience =
+      0;  ///< epochs without a lower validation loss before stopping; 0: never stop early
+  std::uint64_t seed = 0;
+};
+
+/// One row of results.csv.
+struct EpochResult {
+  int epoch = 0;                             ///< from 1
+  float learning_rate = 0;                   ///< at its end
+  float train_loss = 0, train_accuracy = 0;  ///< over the epoch's batches, dropout on
+  float val_loss = 0, val_accuracy = 0;      ///< NaN without validation pictures
+  double seconds = 0;
+};
+
+/// Labelled rows of features: values [n · views, F], labels [n]. Row r belongs to picture r /
+/// views; in an epoch each picture is used once, in one of its views.
+struct LabelledFeatures {
+  const Tensor* values = nullptr;
+  std::span<const std::size_t> pictures;  ///< the pictures to use, as row groups of values
+  std::span<const int> labels;            ///< of each entry of pictures
+  int views = 1;
+};
+
+struct TrainedHead {
+  Network head;  ///< input [F], output probabilities [classes]: ready to graft
+  std::vector<EpochResult> history;
+  int best_epoch =
+      0;  ///< whose weights these are: lowest validation loss, or the last without validation
+};
+
+/// Trains a head on features. Same bits for equal input, whatever the machine's thread count: one
+/// thread, sums in a fixed order. Without validation rows it runs all epochs and keeps the last.
+/// Features are standardised with the training rows' mean and deviation while training; the scale
+/// is folded into the first dense layer at the end. Throws Error(kBadInput) when the loss becomes
+/// NaN, naming epoch and rate.
+[[nodiscard]] TrainedHead train_head(const LabelledFeatures& train,
+                                     const LabelledFeatures& validation, int classes,
+                                     const TrainOptions& options,
+                                     const std::function<void(const EpochResult&)>& on_epoch = {},
+                                     const std::stop_token& stop = {});
+
+/// Probabilities [rows, classes] of a head for rows of features.
+[[nodiscard]] Tensor apply_head(const Network& head, const Tensor& features);
+
+}  // namespace engraft
