@@ -1,3 +1,49 @@
-int main() {
-  return 0;
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <new>
+
+#include "commands.h"
+#include "engraft/base/error.h"
+#include "signals.h"
+
+namespace {
+
+int fail(const std::string& message, int code) {
+  fmt::print(stderr, "engraft: {}\n", message);
+  return code;
+}
+
+int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
+  CLI::App app{"Classify pictures with MobileNetV2, and retrain it to your own classes.", "engraft"};
+  engraft::cli::Command command{.stop = stop, .run = {}};
+  engraft::cli::declare_program(app);
+  engraft::cli::declare_classify(app, command);
+  engraft::cli::declare_train(app, command);
+  engraft::cli::declare_evaluate(app, command);
+  engraft::cli::declare_models(app, command);
+  engraft::cli::declare_sample(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return fail(fmt::format("{}; see engraft --help", error.what()), exit_code(engraft::ErrorKind::kUsage));
+  }
+  return command.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const engraft::cli::StopOnSignal signals;  // before any thread: they inherit its signal mask
+  try {
+    return parse_and_run(argc, argv, signals.token());
+  } catch (const engraft::Error& error) {
+    return fail(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return fail("not enough memory", exit_code(engraft::ErrorKind::kIo));
+  } catch (const std::exception& error) {
+    return fail(fmt::format("unexpected: {}", error.what()), exit_code(engraft::ErrorKind::kInternal));
+  }
 }

@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kReadStep = std::size_t{1} << 16;
+
 /// Closes on every way out.
 class Descriptor {
  public:
@@ -60,21 +62,19 @@ Bytes read_file(const fs::path& path, std::uint64_t limit) {
     fail(ErrorKind::kBadInput, path,
          fmt::format("is {} bytes; the limit is {}", info.st_size, limit));
   }
-  Bytes bytes(static_cast<std::size_t>(info.st_size));
+  // One byte more than stat said: the end of a regular file is then seen without growing. Pipes,
+  // and files whose size stat does not know (/proc), grow in steps.
+  Bytes bytes(info.st_size > 0 ? static_cast<std::size_t>(info.st_size) + 1 : kReadStep);
   std::size_t filled = 0;
   for (;;) {
-    if (filled == bytes.size()) {
-      // One byte more than stat said: the end of a regular file is then seen without growing, and
-      // pipes work too.
-      if (bytes.size() > limit)
-        fail(ErrorKind::kBadInput, path, fmt::format("is larger than {} bytes", limit));
-      bytes.resize(bytes.size() + (S_ISREG(info.st_mode) ? 1 : 1 << 16));
-    }
+    if (filled == bytes.size()) bytes.resize(bytes.size() + kReadStep);
     const ssize_t got = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(path, "cannot read");
     if (got == 0) break;
     filled += static_cast<std::size_t>(got);
+    if (filled > limit)
+      fail(ErrorKind::kBadInput, path, fmt::format("is larger than {} bytes", limit));
   }
   bytes.resize(filled);
   return bytes;
@@ -92,9 +92,12 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   fs::create_directories(folder, error);
   if (error)
     fail(ErrorKind::kIo, folder, fmt::format("cannot make this folder: {}", error.message()));
-  temporary_ =
-      folder / fmt::format(".{}.{}.{}.part", path_.filename().string(), ::getpid(), serial++);
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // File systems stop at 255 bytes a name, so the temporary one takes only the head of a long one.
+  const std::string head = path_.filename().string().substr(0, 200);
+  do {
+    temporary_ = folder / fmt::format(".{}.{}.{}.part", head, ::getpid(), serial++);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);  // left behind by a process that was killed
   if (descriptor_ < 0) {
     const int code = errno;
     throw Error(ErrorKind::kIo,

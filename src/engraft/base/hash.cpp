@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+
 #include "engraft/base/error.h"
 
 namespace engraft {
@@ -58,11 +60,18 @@ Digest sha256(std::span<const std::byte> bytes) {
 }
 
 std::string base64(std::span<const std::byte> bytes) {
+  // In pieces, for EVP_EncodeBlock counts in int; whole groups of three leave no padding between.
+  constexpr std::size_t kPiece = std::size_t{3} << 20;
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // EVP_EncodeBlock adds a NUL
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
+  std::size_t filled = 0;
+  while (!bytes.empty()) {
+    const auto piece = bytes.first(std::min(kPiece, bytes.size()));
+    filled += static_cast<std::size_t>(EVP_EncodeBlock(
+        reinterpret_cast<unsigned char*>(text.data() + filled),
+        reinterpret_cast<const unsigned char*>(piece.data()), static_cast<int>(piece.size())));
+    bytes = bytes.subspan(piece.size());
+  }
+  text.resize(filled);
   return text;
 }
 

@@ -29,16 +29,9 @@ std::uint64_t mix(
 
 }  // namespace
 
-Rng::Rng(std::uint64_t seed, std::uint64_t stream, std::uint64_t item) {
-  const std::uint64_t key = mix(mix(seed) ^ stream);
-  const std::uint64_t place = mix(item);
-  key_ = {low32(key), high32(key)};
-  counter_ = {0, 0, low32(place), high32(place)};
-}
-
-void Rng::refill() {
-  auto key = key_;
-  auto x = counter_;
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) {
+  auto& x = counter;
   for (int round = 0; round < kRounds; ++round) {
     const std::uint64_t product0 = static_cast<std::uint64_t>(kMultiplier0) * x[0];
     const std::uint64_t product1 = static_cast<std::uint64_t>(kMultiplier1) * x[2];
@@ -47,7 +40,18 @@ void Rng::refill() {
     key[0] += kWeyl0;
     key[1] += kWeyl1;
   }
-  block_ = x;
+  return x;
+}
+
+Rng::Rng(std::uint64_t seed, std::uint64_t stream, std::uint64_t item) {
+  const std::uint64_t key = mix(mix(seed) ^ stream);
+  const std::uint64_t place = mix(item);
+  key_ = {low32(key), high32(key)};
+  counter_ = {0, 0, low32(place), high32(place)};
+}
+
+void Rng::refill() {
+  block_ = philox4x32(counter_, key_);
   used_ = 0;
   if (++counter_[0] == 0) ++counter_[1];
 }
@@ -64,6 +68,11 @@ std::uint64_t Rng::next_u64() {
 
 float Rng::uniform() {
   return static_cast<float>(next_u32() >> 8) * 0x1p-24f;
+}
+
+float Rng::uniform(float low, float high) {
+  const float value = low + (high - low) * uniform();
+  return value < high ? value : std::nextafter(high, low);  // the sum may round up to high
 }
 
 std::uint32_t Rng::below(std::uint32_t bound) {

@@ -7,6 +7,10 @@
 
 namespace engraft {
 
+/// One block of Philox4x32-10: four words that are a pure function of counter and key.
+[[nodiscard]] std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                      std::array<std::uint32_t, 2> key);
+
 /// Counter-based random numbers: Philox4x32-10. The stream is a pure function of (seed, stream,
 /// item), so results do not depend on who draws first: Rng(seed, epoch, picture) is the same on any
 /// thread, in any order. Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
@@ -18,8 +22,8 @@ class Rng {
   [[nodiscard]] std::uint64_t next_u64();
   /// Uniform in [0, 1), 24 bits.
   [[nodiscard]] float uniform();
-  /// Uniform in [low, high).
-  [[nodiscard]] float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  /// Uniform in [low, high); low < high.
+  [[nodiscard]] float uniform(float low, float high);
   /// Uniform integer in [0, bound), without modulo bias. bound > 0.
   [[nodiscard]] std::uint32_t below(std::uint32_t bound);
   /// Standard normal (Box-Muller, one value a call).

@@ -7,8 +7,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "engraft/base/error.h"
 
 namespace engraft {
 
@@ -21,18 +25,28 @@ int available_cores() {
 
 struct ThreadPool::Impl {
   explicit Impl(int threads) {
-    for (int worker = 1; worker < threads; ++worker) {
-      workers.emplace_back([this, worker] { serve(worker); });
+    try {
+      for (int worker = 1; worker < threads; ++worker) {
+        workers.emplace_back([this, worker] { serve(worker); });
+      }
+    } catch (const std::system_error&) {
+      const std::size_t started = workers.size() + 1;
+      stop();
+      throw Error(ErrorKind::kUsage, "cannot start " + std::to_string(threads) +
+                                         " threads: the system allows " + std::to_string(started));
     }
   }
 
-  ~Impl() {
+  ~Impl() { stop(); }
+
+  void stop() {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
     }
     wake.notify_all();
     for (auto& worker : workers) worker.join();
+    workers.clear();
   }
 
   void serve(int worker) {

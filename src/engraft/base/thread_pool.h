@@ -11,7 +11,7 @@ namespace engraft {
 class ThreadPool {
  public:
   /// threads ≥ 1; the calling thread is one of them. 0 means one per core that this process may
-  /// use.
+  /// use. Throws Error(kUsage) when the system does not give that many.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

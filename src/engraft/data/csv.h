@@ -1,10 +1,17 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace engraft {
+
+/// No table of labels is larger; it holds some ten million rows.
+inline constexpr std::uint64_t kMaxCsvBytes = std::uint64_t{256} << 20;
+/// Fields of one table, all rows together.
+inline constexpr std::size_t kMaxCsvFields = std::size_t{1} << 24;
 
 struct CsvRow {
   int line = 0;  ///< where it begins, from 1
@@ -16,12 +23,16 @@ struct CsvTable {
   char delimiter = ',';
 };
 
-/// RFC 4180 text with or without BOM, LF or CRLF, `,` `;` or tab (found from the first line). Blank
-/// lines are left out, blanks around unquoted fields trimmed. Throws Error(kBadInput) for text that
-/// is no table: NUL bytes, invalid UTF-8, an unclosed quote. name stands at the head of messages.
+/// RFC 4180 text with or without BOM; lines end in LF, CRLF or CR; `,` `;` or tab between fields,
+/// whichever the first line has most of outside quotes. Lines that are blank or hold nothing but
+/// delimiters are left out; blanks around fields are trimmed, inside quotes they stay. Rows may
+/// differ in length. Throws Error(kBadInput), with the line, for text that is no table: NUL bytes,
+/// invalid UTF-8, a quote that is never closed or stands inside an unquoted field, more than
+/// kMaxCsvBytes or kMaxCsvFields. name stands at the head of messages.
 [[nodiscard]] CsvTable parse_csv(std::string_view text, const std::string& name);
 
-/// A field as it must be written: quoted when it needs to be.
+/// A field as it must be written: quoted when it needs to be. Fields joined by `,` and read by
+/// parse_csv come back as they were.
 [[nodiscard]] std::string csv_field(std::string_view text);
 
 struct LabelRow {
@@ -30,10 +41,19 @@ struct LabelRow {
   std::string label;
 };
 
-/// The file and label columns of a table. A header in any order and case: filename, file,
-/// file_name, path, image, image_path, img / label, class, category, target, class_name. Without a
-/// known header the first column is the file and the second the label. Throws Error(kBadInput) when
-/// the columns cannot be told.
-[[nodiscard]] std::vector<LabelRow> read_label_rows(const CsvTable& table, const std::string& name);
+/// What read_labels() found.
+struct LabelTable {
+  std::vector<LabelRow> rows;
+  bool has_header = false;
+};
+
+/// The file and label columns of a table. A header in any order and case, with blanks or hyphens
+/// for underscores: filename, file, file_name, filepath, file_path, path, image, image_name,
+/// image_path, image_file, img, picture, photo / label, labels, class, class_name, category,
+/// target. With only one of the two known and two columns, the other is the other. Without a known
+/// header the first column is the file and the second the label. A row too short for a column has
+/// an empty text there. Throws Error(kBadInput) when the columns cannot be told: fewer than two,
+/// none that could be the label, two that could.
+[[nodiscard]] LabelTable read_labels(const CsvTable& table, const std::string& name);
 
 }  // namespace engraft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -19,28 +20,48 @@ struct SplitOptions {
   std::uint64_t seed = 0;
 };
 
-/// Stratified and seeded: of each class about `validation` of the pictures (at least one on each
-/// side) go to kValidation, the rest to kTrain. A duplicate group is never divided. Samples that
-/// already have a subset (from folders) keep it when any has kValidation; then nothing is drawn.
-/// The result follows (seed, name) and not the order. Throws Error(kUsage) for a share outside
-/// (0,1), Error(kBadInput) naming a class that cannot be on both sides.
+/// Stratified and seeded: of each class as near to `validation` of the pictures as its duplicate
+/// groups allow, and at least one on each side, goes to kValidation, the rest to kTrain. A group is
+/// never divided. A group with several labels goes to kTrain, for whatever a model says of such a
+/// picture, the labels call it wrong. The draw follows (seed, name): not the order of the samples.
+///
+/// Samples that already have a subset (from folders) keep it when any has kValidation; then nothing
+/// is drawn, and samples without one go to kTrain. When some have kTest and none kValidation, the
+/// draw is from the others.
+///
+/// groups.size() == samples.size(), from duplicate_groups(). Throws Error(kUsage) for a share
+/// outside (0, 1), Error(kBadInput) naming a class that cannot be on both sides, or that the
+/// folders leave without a training picture.
 [[nodiscard]] std::vector<Subset> stratified_split(std::span<const Sample> samples,
                                                    std::span<const std::string> class_names,
                                                    std::span<const int> groups,
                                                    const SplitOptions& options);
 
-/// Fold 0…folds-1 of each sample: stratified, seeded, duplicate groups undivided. Throws
-/// Error(kUsage) for folds < 2, Error(kBadInput) naming a class with fewer groups than folds.
+/// Fold 0…folds-1 of each sample: stratified (a class without duplicates differs by one at most
+/// between folds), seeded, groups undivided, subsets not regarded. Throws Error(kUsage) for folds
+/// < 2, Error(kBadInput) naming a class with fewer groups than folds.
 [[nodiscard]] std::vector<int> stratified_folds(std::span<const Sample> samples,
                                                 std::span<const std::string> class_names,
                                                 std::span<const int> groups, int folds,
                                                 std::uint64_t seed);
 
-/// split.csv: "filename,label,subset". Reading assigns the subset to each sample by name; throws
-/// Error(kBadInput) listing samples that the file lacks and rows without a sample.
+/// What duplicates do that no split can mend: the same pixels with different labels, and, where
+/// subsets is not empty, the same pixels on different sides. One problem a group, at its first
+/// sample.
+[[nodiscard]] std::vector<Problem> duplicate_problems(std::span<const Sample> samples,
+                                                      std::span<const std::string> class_names,
+                                                      std::span<const int> groups,
+                                                      std::span<const Subset> subsets = {});
+
+/// split.csv: "filename,label,subset"; subset is train, val, test or empty.
 [[nodiscard]] std::string split_csv(std::span<const Sample> samples,
                                     std::span<const std::string> class_names,
                                     std::span<const Subset> subsets);
+
+/// The subset of each sample as such a file has it; the label column is for people and not read.
+/// Throws Error(kBadInput) listing, all at once and with line numbers, samples that the file lacks,
+/// rows without a sample, repeated rows and subsets that are none, or naming a class without a
+/// training picture, or a file without a validation one.
 [[nodiscard]] std::vector<Subset> read_split(const std::filesystem::path& csv,
                                              std::span<const Sample> samples,
                                              std::span<const std::string> class_names);

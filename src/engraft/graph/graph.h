@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +29,9 @@ enum class Op {
 
 using ValueId = int;
 
+/// Name of every graph's input value.
+inline constexpr std::string_view kInputValue = "input";
+
 /// Zeros added around a picture before a convolution. Always explicit: TensorFlow's SAME is worked
 /// out when the graph is built (docs/numerics.md).
 struct Padding {
@@ -37,8 +40,9 @@ struct Padding {
 };
 
 struct Attributes {
+  int kernel = 1;     ///< kConv, kDepthwiseConv: side of the window, kh = kw
   int stride = 1;     ///< kConv, kDepthwiseConv: both ways
-  Padding padding;    ///< kConv, kDepthwiseConv
+  Padding padding{};  ///< kConv, kDepthwiseConv
   float epsilon = 0;  ///< kBatchNorm
   float rate = 0;     ///< kDropout: share of values dropped, [0, 1)
   bool operator==(const Attributes&) const = default;
@@ -47,27 +51,30 @@ struct Attributes {
 /// One operation. Its parameters are Weights named parameters[i], in the order that Op lists them.
 struct Node {
   Op op;
-  std::string name;  ///< unique in the graph; Keras' layer name where there is one
-  std::vector<ValueId> inputs;
-  std::vector<std::string> parameters;
+  std::string name{};  ///< unique in the graph; Keras' layer name where there is one
+  std::vector<ValueId> inputs{};
+  std::vector<std::string> parameters{};
   ValueId output = -1;
-  Attributes attributes;
+  Attributes attributes{};
+  bool operator==(const Node&) const = default;
 };
 
 /// A network as data: nodes in topological order over named values. Importers produce it, surgery
 /// edits it, the engine compiles it, exporters write it.
 class Graph {
  public:
-  /// The one input; shape of one picture, [H,W,C].
+  /// The one input, the value named kInputValue; shape of one picture, [H,W,C], or [C] for a head.
   explicit Graph(Shape input);
+  /// No input and no value: only to be assigned to.
   Graph() = default;
 
   /// Appends a node whose inputs exist; its output value takes the node's name and the given shape
-  /// (see infer_shape in graph/shape_inference.h, which builders use through GraphBuilder). Returns
-  /// the output.
+  /// (infer_shape in graph/shape_inference.h; GraphBuilder does both). Returns the output. Throws
+  /// Error(kUsage) for an input that does not exist and for a name that is empty or taken.
   ValueId append(Node node, Shape shape);
 
-  void set_output(ValueId value) { output_ = value; }
+  /// Throws Error(kUsage) for a value that does not exist.
+  void set_output(ValueId value);
   [[nodiscard]] ValueId input() const { return 0; }
   [[nodiscard]] ValueId output() const { return output_; }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
@@ -80,13 +87,19 @@ class Graph {
   [[nodiscard]] int value_count() const { return static_cast<int>(values_.size()); }
   /// The value of that name; throws Error(kNotFound) that lists near names.
   [[nodiscard]] ValueId find(std::string_view name) const;
+  [[nodiscard]] bool contains(std::string_view name) const { return ids_.contains(name); }
+
+  /// Same nodes, names, shapes, attributes and output.
+  bool operator==(const Graph&) const = default;
 
  private:
   struct Value {
     std::string name;
     Shape shape;
+    bool operator==(const Value&) const = default;
   };
   std::vector<Value> values_;
+  std::map<std::string, ValueId, std::less<>> ids_;
   std::vector<Node> nodes_;
   ValueId output_ = 0;
 };

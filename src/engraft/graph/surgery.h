@@ -13,20 +13,23 @@ struct Network {
 /// The part of a graph that a value needs, with that value as output.
 [[nodiscard]] Graph cut_at(const Graph& graph, ValueId value);
 
-/// base with head set on its output: head's input shape must equal base's output shape. Node and
-/// parameter names of the head must not occur in the base (Error kUsage).
+/// base, cut at its output, with head set on it: head's input shape must equal base's output shape.
+/// Node and parameter names of the head must not occur in the base (Error kUsage). The tensors are
+/// shared, not copied; parameters that neither graph uses are left out.
 [[nodiscard]] Network graft(const Network& base, const Network& head);
 
-/// The same function with every batch norm that follows a convolution folded into it and every
-/// dropout removed: w' = w·gamma/√(variance+ε),  b' = beta + (b-mean)·gamma/√(variance+ε), worked
-/// out in double.
+/// The same function in inference with every batch norm that alone follows a convolution or dense
+/// layer folded into it, and every dropout removed: w' = w·gamma/√(variance+ε),
+/// b' = beta + (b-mean)·gamma/√(variance+ε), worked out in double. The folded node keeps its own
+/// name. Throws Error(kBadInput) for weights that do not fit the graph or a variance+ε ≤ 0.
 [[nodiscard]] Network fold_batch_norm(const Network& network);
 
 /// Checks that every parameter that the graph names is there with the shape it needs; throws
 /// Error(kBadInput) that names the first that is not, with both shapes.
 void check_weights(const Graph& graph, const Weights& weights);
 
-/// A digest of the graph's structure and of the parameters it uses: equal digests, equal function.
+/// A digest of what the output depends on: operators, attributes, shapes and parameter values, not
+/// names. Equal digests, equal function.
 [[nodiscard]] Digest fingerprint(const Graph& graph, const Weights& weights);
 
 }  // namespace engraft

@@ -31,20 +31,25 @@ struct Preprocessing {
   /// 256. (0, 1]
   float crop_fraction = 1.0f;
   ChannelOrder channels = ChannelOrder::kRgb;
-  /// x = pixel · scale[c] + offset[c], pixel 0…255; Keras: 1/127.5 and -1.
+  /// x = pixel · scale[c] + offset[c], pixel 0…255, c counted in the network's channel order (for
+  /// kBgr, scale[0] is blue's); Keras: 1/127.5 and -1.
   std::array<float, 3> scale{1 / 127.5f, 1 / 127.5f, 1 / 127.5f};
   std::array<float, 3> offset{-1, -1, -1};
 
   bool operator==(const Preprocessing&) const = default;
 };
 
-/// Stable one-line JSON, the form in a model's metadata and in cache keys; from_json throws
-/// Error(kBadInput).
+/// Largest side of a network's input that is believed.
+inline constexpr int kMaxInputSide = 4096;
+
+/// Stable one-line JSON, the form in a model's metadata and in cache keys. Reading throws
+/// Error(kBadInput) for anything missing, unknown or out of range: a rule that is not understood
+/// would change the pixels silently.
 [[nodiscard]] std::string to_json(const Preprocessing& preprocessing);
 [[nodiscard]] Preprocessing preprocessing_from_json(std::string_view json);
 
-/// What decode_image needs so that fit() still has detail to spare: twice the size the picture is
-/// resized to.
+/// What decode_image needs so that fit() still has detail to spare: at least twice the size the
+/// picture is resized to (kCrop: before the cut).
 [[nodiscard]] DecodeOptions decode_options(const Preprocessing& preprocessing);
 
 /// Resize and crop or pad: any upright picture → width × height, still RGB 0…255.
@@ -55,9 +60,11 @@ struct Preprocessing {
 void normalise(const Image& fitted, const Preprocessing& preprocessing, std::span<float> out);
 
 /// One of several ways to look at a picture: view 0 is fit(); view k ≥ 1 is a random resized crop
-/// (8/9…9/8 in proportion unless squashed, 60–100 % of the area) and, half of the time, a mirror
-/// image. The choice is a function of (seed, k, key) alone; key stands for the picture (its
-/// content, so that it follows the file wherever it goes).
+/// and, half of the time, its mirror image. The crop's proportions are 8/9…9/8 times those that
+/// fit() would keep (kCrop: the target's; otherwise the picture's own), its area is 60–100 % of the
+/// largest such box, its place anywhere. It is then stretched to the target, with bars for kPad.
+/// The choice is a function of (seed, k, key) and the picture's size alone; key stands for the
+/// picture (its content, so that it follows the file wherever it goes).
 struct View {
   int index = 0;
   std::uint64_t seed = 0;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -14,8 +16,8 @@ namespace engraft {
 
 struct Prediction {
   std::string label;
-  int index = 0;
-  float probability = 0;
+  int index = 0;          ///< of the class, from 0
+  float probability = 0;  ///< [0, 1]
 };
 
 struct ClassifierOptions {
@@ -24,9 +26,15 @@ struct ClassifierOptions {
 };
 
 /// The entry point for programs that embed engraft: bytes, files or pixels in, ranked labels out.
-/// Thread-safe. A model is compiled on first use.
+/// Every member may be called from many threads at once (of several classify_files() one runs at a
+/// time). A network is compiled on first use: once for single pictures, once for many.
+///
+/// Single pictures have every thread to themselves and may differ from the same picture among many
+/// in the last bits of a probability, since sums are then taken in another order; each way for
+/// itself gives the same bits again.
 class Classifier {
  public:
+  /// Throws Error(kUsage) for a negative number of threads.
   explicit Classifier(Model model, const ClassifierOptions& options = {});
   explicit Classifier(const std::filesystem::path& model_file,
                       const ClassifierOptions& options = {});
@@ -37,25 +45,28 @@ class Classifier {
   [[nodiscard]] const Model& model() const;
 
   /// The top labels by probability, most probable first; top ≤ 0 or more than there are: all of
-  /// them.
+  /// them. Throws Error(kBadInput) for bytes that are no picture, and kUsage for a model without
+  /// labels (weights without a top).
   [[nodiscard]] std::vector<Prediction> classify(std::span<const std::byte> picture_file,
                                                  int top = 5) const;
   [[nodiscard]] std::vector<Prediction> classify(const Image& upright, int top = 5) const;
+  /// Errors begin with the path.
   [[nodiscard]] std::vector<Prediction> classify_file(const std::filesystem::path& path,
                                                       int top = 5) const;
 
   /// A picture among many: probabilities in class order, or why there are none.
   struct Outcome {
     std::vector<float> probabilities;
-    std::string error;  ///< empty when it worked
+    std::string error;  ///< without the path; empty when it worked
   };
-  /// Many files at full throughput. done(n) is called, one call at a time, after each finished
-  /// picture.
+  /// Many files at full throughput, outcomes in the order of paths. done(n) is called, one call at
+  /// a time, when n pictures are finished. Throws Error(kCancelled) once a stop is requested.
   [[nodiscard]] std::vector<Outcome> classify_files(
       std::span<const std::filesystem::path> paths,
       const std::function<void(std::size_t)>& done = {}, const std::stop_token& stop = {}) const;
 
-  /// The best `top` of class probabilities, ties by index.
+  /// The best `top` of class probabilities, ties by index. Throws Error(kUsage) when there are not
+  /// as many as labels.
   [[nodiscard]] std::vector<Prediction> rank(std::span<const float> probabilities, int top) const;
 
  private:

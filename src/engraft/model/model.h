@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engraft/graph/surgery.h"
@@ -15,30 +16,46 @@ namespace engraft {
 struct Model {
   Network network;  ///< output: probabilities [classes], or features for a base without a top
   Preprocessing preprocessing;
-  std::vector<std::string> labels;  ///< of the output, in order; empty for a base without a top
-  /// Where it came from: "source", "engraft_version", "base", "trained_on", … No times: equal runs,
-  /// equal files.
+  /// Of the output, in order; empty for a base without a top. Each printable UTF-8, none empty,
+  /// none twice.
+  std::vector<std::string> labels;
+  /// Where it came from: "source", "base", "trained_on", … No times: equal runs, equal files.
   std::map<std::string, std::string> provenance;
 };
 
 struct LoadOptions {
-  std::optional<int> image_size;  ///< for weights files that do not fix one
+  /// Pixels a side, for weights files that do not fix it. Another size than a model.onnx was made
+  /// for is an Error(kUsage).
+  std::optional<int> image_size;
 };
 
 /// Opens what the first bytes say it is: an ONNX file of engraft's, or Keras HDF5 weights of
-/// MobileNetV2 (then with Keras' preprocessing and, for 1000 classes, ImageNet's labels).
+/// MobileNetV2 (then with Keras' preprocessing and, for 1000 classes, ImageNet's labels). Errors
+/// begin with the path: kBadInput for a damaged file or one that is no model, kUnsupported for a
+/// model that engraft does not read.
 [[nodiscard]] Model load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
-/// One file, written whole or not at all. Equal models give equal bytes.
+/// One file, written whole or not at all. Equal models give equal bytes. Throws Error(kUsage) for a
+/// model whose parts do not fit each other, which load_model would refuse.
 void save_model(const Model& model, const std::filesystem::path& path);
 
-/// The base for transfer: the model cut where training attaches a head.
-enum class FeatureLevel { kPooled, kLogits, kProbabilities };
-[[nodiscard]] std::string_view name_of(FeatureLevel level);
+/// Where training attaches a head to a base.
+enum class FeatureLevel {
+  kPooled,         ///< the features after pooling, [1280] at width 1.0
+  kLogits,         ///< the base's own classes before softmax, [1000]
+  kProbabilities,  ///< and after it
+};
+[[nodiscard]] std::string_view name_of(FeatureLevel level);  // "pooled", "logits", "probabilities"
+
+/// The base for transfer: the model cut at that level, with the weights that this part needs. A
+/// model that already carries people's own classes is cut below them, so that it can be trained
+/// again. Throws Error(kUsage) for a level that the model does not have (weights without a top have
+/// no logits).
 [[nodiscard]] Network base_at(const Model& model, FeatureLevel level);
 
-/// ILSVRC-2012's 1000 class names in Keras' order, and their WordNet ids ("n01440764"). Source:
-/// WordNet 3.0.
+/// ILSVRC-2012's 1000 class names in Keras' order, and their WordNet ids ("n01440764"). A name is
+/// the first lemma of its synset; where two classes share it, what it is a kind of stands behind,
+/// "crane (wading bird)". Source: WordNet 3.0, by scripts/imagenet_classes.sh.
 [[nodiscard]] const std::vector<std::string>& imagenet_labels();
 [[nodiscard]] const std::vector<std::string>& imagenet_synsets();
 

@@ -10,19 +10,30 @@ typedef struct _cairo cairo_t;
 
 namespace engraft {
 
-/// A drawing: its size and one function that paints it, whatever the surface.
+/// A drawing: its size and one function that paints it, whatever the surface, on a white ground. It
+/// holds copies of what it shows and may outlive the RunRecord.
 struct Drawing {
   double width = 0, height = 0;  ///< in points
   std::function<void(cairo_t*)> paint;
 };
 
-[[nodiscard]] Drawing curves(
-    const RunRecord& run);  ///< accuracy and loss per epoch, training and validation
-[[nodiscard]] Drawing confusion(const RunRecord& run);  ///< the confusion matrix
-[[nodiscard]] Drawing predictions(
-    const RunRecord& run);  ///< up to 20 pictures, true and predicted label, wrong ones marked
+/// Accuracy and loss per epoch, side by side, training and validation, the best epoch marked. A
+/// series of NaN alone is left out; NaN is a gap; what is off the scale (a spike, infinity) is a
+/// triangle at the upper edge.
+[[nodiscard]] Drawing curves(const RunRecord& run);
 
-/// scale: pixels a point.
+/// The confusion matrix: a row per true class, counts, the share of the row as depth of colour, blue
+/// on the diagonal and vermilion off it.
+[[nodiscard]] Drawing confusion(const RunRecord& run);
+
+/// The first 20 pictures with true and predicted label and probability; a red frame and a cross mark
+/// the wrong ones.
+[[nodiscard]] Drawing predictions(const RunRecord& run);
+
+/// One picture of them.
+[[nodiscard]] Drawing prediction_card(const ShownPrediction& prediction);
+
+/// scale: pixels a point. Throws Error(kUsage) when a side would have no or more than 32767 pixels.
 [[nodiscard]] Bytes to_png(const Drawing& drawing, double scale = 2);
 [[nodiscard]] std::string to_svg(const Drawing& drawing);
 

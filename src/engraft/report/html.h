@@ -6,8 +6,9 @@
 
 namespace engraft {
 
-/// One self-contained page: no script, no link to anything outside. Every text from outside is
-/// escaped.
+/// One self-contained HTML 5 page: no script, no link to anything outside, light and dark. It says
+/// itself what one mistake is worth; RunRecord::notes come on top. Every text from outside is
+/// escaped, and what is not UTF-8 in it becomes '?'.
 [[nodiscard]] std::string html_report(const RunRecord& run);
 
 }  // namespace engraft

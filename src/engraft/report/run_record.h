@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engraft/eval/metrics.h"
@@ -32,7 +33,8 @@ struct RunRecord {
   Evaluation evaluation;
   std::string evaluated_on;  ///< "47 validation pictures", "5 folds, every picture held out once"
   std::vector<double> fold_accuracies;       ///< with cross-validation
-  std::vector<ShownPrediction> predictions;  ///< those to show, up to 20
+  std::vector<ShownPrediction> predictions;  ///< a fair draw of those judged, up to 20
+  std::vector<ShownPrediction> mistakes;     ///< the wrong ones, most confident first, up to 20
   std::vector<std::pair<std::string, std::string>>
       facts;                       ///< name, value: model, pictures, split, settings …
   std::vector<std::string> notes;  ///< sentences a reader must know, e.g. what one mistake is worth

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <new>
+#include <string>
+#include <utility>
+
+#include "engraft/base/error.h"
 
 namespace engraft {
 namespace {
@@ -20,7 +24,11 @@ Tensor::Tensor(Shape shape)
 }
 
 Tensor::Tensor(Shape shape, std::span<const float> values) : Tensor(std::move(shape)) {
-  assert(values.size() == size_);
+  if (values.size() != size_) {
+    throw Error(ErrorKind::kBadInput, std::to_string(values.size()) + " values for a tensor of " +
+                                          shape_.to_string() + "; it takes " +
+                                          std::to_string(size_));
+  }
   std::copy(values.begin(), values.end(), data_.get());
 }
 
@@ -33,12 +41,28 @@ Tensor& Tensor::operator=(const Tensor& other) {
   return *this;
 }
 
+Tensor::Tensor(Tensor&& other) noexcept
+    : shape_(std::exchange(other.shape_, {})),
+      size_(std::exchange(other.size_, 0)),
+      data_(std::move(other.data_)) {}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  if (this != &other) {
+    shape_ = std::exchange(other.shape_, {});
+    size_ = std::exchange(other.size_, 0);
+    data_ = std::move(other.data_);
+  }
+  return *this;
+}
+
 std::span<float> Tensor::row(std::int64_t i) {
+  assert(i >= 0 && i < shape_[0]);
   const auto stride = size_ / static_cast<std::size_t>(shape_[0]);
   return values().subspan(static_cast<std::size_t>(i) * stride, stride);
 }
 
 std::span<const float> Tensor::row(std::int64_t i) const {
+  assert(i >= 0 && i < shape_[0]);
   const auto stride = size_ / static_cast<std::size_t>(shape_[0]);
   return values().subspan(static_cast<std::size_t>(i) * stride, stride);
 }

@@ -15,12 +15,13 @@ class Tensor {
   Tensor() = default;
   /// Zeros.
   explicit Tensor(Shape shape);
-  /// A copy of values; values.size() must equal shape.elements().
+  /// A copy of values. Throws Error(kBadInput) unless values.size() == shape.elements().
   Tensor(Shape shape, std::span<const float> values);
   Tensor(const Tensor& other);
   Tensor& operator=(const Tensor& other);
-  Tensor(Tensor&&) noexcept = default;
-  Tensor& operator=(Tensor&&) noexcept = default;
+  /// The other is empty afterwards.
+  Tensor(Tensor&& other) noexcept;
+  Tensor& operator=(Tensor&& other) noexcept;
   ~Tensor() = default;
 
   [[nodiscard]] const Shape& shape() const { return shape_; }
@@ -29,7 +30,7 @@ class Tensor {
   [[nodiscard]] const float* data() const { return data_.get(); }
   [[nodiscard]] std::span<float> values() { return {data_.get(), size_}; }
   [[nodiscard]] std::span<const float> values() const { return {data_.get(), size_}; }
-  /// Row i of the outermost axis.
+  /// Row i of the outermost axis; i in [0, shape()[0]).
   [[nodiscard]] std::span<float> row(std::int64_t i);
   [[nodiscard]] std::span<const float> row(std::int64_t i) const;
 

@@ -22,6 +22,9 @@ enum class LossKind {
              ///< rest
 };
 enum class OptimizerKind { kAdam, kSgd };
+/// Whose weights a training returns. An epoch chosen on pictures that then judge it flatters; cross-validation therefore
+/// keeps the last.
+enum class Keep { kBestEpoch /* lowest validation loss; the last where there is no validation */, kLastEpoch };
 
 struct TrainOptions {
   HeadKind head = HeadKind::kLinear;
@@ -39,6 +42,7 @@ struct TrainOptions {
   int batch = 32;
   int patience =
       0;  ///< epochs without a lower validation loss before stopping; 0: never stop early
+  Keep keep = Keep::kBestEpoch;
   std::uint64_t seed = 0;
 };
 

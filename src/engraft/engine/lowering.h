@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engraft/graph/graph.h"
+
+namespace engraft {
+
+/// What one primitive computes: y = activation(op(x) + addend).
+struct Step {
+  Op op = Op::kAdd;
+  std::string name;  ///< of the node it came from, for messages
+  ValueId input = 0;
+  ValueId output = 0;
+  std::vector<std::string> parameters;
+  Attributes attributes;
+  /// kAdd: the second operand. kConv, kDepthwiseConv: the result is added to this value and takes
+  /// over its memory.
+  std::optional<ValueId> addend;
+  std::optional<Op> activation;  ///< kRelu, kRelu6 or kSigmoid
+
+  /// True when the output stands where the addend stood.
+  [[nodiscard]] bool in_place() const { return addend && op != Op::kAdd; }
+};
+
+/// The steps that a graph's output needs, in the order in which they run. Activations are fused
+/// into the step whose result they alone read; a residual addition into the convolution that makes
+/// one operand, where the other operand is not needed afterwards. Values keep the graph's numbers.
+struct StepList {
+  std::vector<Step> steps;
+  ValueId input = 0;
+  ValueId output = 0;  ///< may be the input
+};
+
+[[nodiscard]] StepList lower(const Graph& graph);
+
+}  // namespace engraft

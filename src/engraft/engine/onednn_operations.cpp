@@ -1,0 +1,325 @@
+// The only file that knows oneDNN: every step as one primitive.
+#include <fmt/format.h>
+
+#include <cstring>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "engraft/base/error.h"
+#include "engraft/engine/memory_layout.h"
+#include "engraft/engine/operation.h"
+
+namespace engraft {
+namespace {
+
+using dnnl::memory;
+
+constexpr auto kF32 = memory::data_type::f32;
+constexpr auto kInference = dnnl::prop_kind::forward_inference;
+
+/// A parameter as the graph has it and as the primitive wants it.
+struct Parameter {
+  std::string name;
+  int argument = 0;  ///< DNNL_ARG_…
+  memory::desc given, packed;
+};
+
+/// What a builder finds out about its step.
+struct Compiled {
+  dnnl::engine engine;
+  dnnl::primitive primitive;
+  memory::desc input, addend, output, scratch;
+  std::vector<Parameter> parameters;
+};
+
+/// A primitive with its memory objects: nothing is allocated here from one run to the next.
+class BoundPrimitive final : public BoundOperation {
+ public:
+  BoundPrimitive(const dnnl::primitive& primitive, const dnnl::engine& engine)
+      : primitive_(primitive), stream_(engine) {}
+
+  void add(int argument, const dnnl::memory& value) {
+    memories_.push_back(value);
+    arguments_.push_back({argument, value.get()});
+  }
+
+  void run() override {
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
+                               arguments_.data()),
+        "could not execute a primitive");
+  }
+
+ private:
+  dnnl::primitive primitive_;
+  dnnl::stream stream_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+};
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+class OneDnnOperation final : public Operation {
+ public:
+  explicit OneDnnOperation(Compiled compiled) : compiled_(std::move(compiled)) {}
+
+  [[nodiscard]] std::size_t scratch_bytes() const override { return compiled_.scratch.get_size(); }
+
+  [[nodiscard]] std::size_t parameter_bytes() const override {
+    std::size_t bytes = 0;
+    for (const Parameter& parameter : compiled_.parameters) {
+      bytes += aligned(parameter.packed.get_size());
+    }
+    return bytes;
+  }
+
+  void pack_parameters(const Weights& weights, std::byte* memory) override {
+    packed_.clear();
+    for (const Parameter& parameter : compiled_.parameters) {
+      const Tensor& tensor = weights.at(parameter.name);
+      if (parameter.given == parameter.packed) {
+        std::memcpy(memory, tensor.data(), tensor.size() * sizeof(float));
+      } else {
+        reorder(parameter, tensor, memory);
+      }
+      packed_.emplace_back(parameter.packed, compiled_.engine, memory);
+      memory += aligned(parameter.packed.get_size());
+    }
+  }
+
+  [[nodiscard]] std::unique_ptr<BoundOperation> bind(const Operands& operands) const override {
+    auto bound = std::make_unique<BoundPrimitive>(compiled_.primitive, compiled_.engine);
+    const auto place = [&](int argument, const memory::desc& desc, void* at) {
+      if (desc.get_size() > 0) bound->add(argument, dnnl::memory(desc, compiled_.engine, at));
+    };
+    place(DNNL_ARG_SRC, compiled_.input, operands.input);
+    place(DNNL_ARG_SRC_1, compiled_.addend, operands.addend);
+    place(DNNL_ARG_DST, compiled_.output, operands.output);
+    place(DNNL_ARG_SCRATCHPAD, compiled_.scratch, operands.scratch);
+    for (std::size_t i = 0; i < packed_.size(); ++i) {
+      bound->add(compiled_.parameters[i].argument, packed_[i]);
+    }
+    return bound;
+  }
+
+ private:
+  void reorder(const Parameter& parameter, const Tensor& tensor, std::byte* at) const {
+    dnnl::stream stream(compiled_.engine);
+    // oneDNN takes its source as a plain pointer, but only reads it.
+    dnnl::memory from(parameter.given, compiled_.engine, const_cast<float*>(tensor.data()));
+    dnnl::memory to(parameter.packed, compiled_.engine, at);
+    dnnl::reorder(from, to).execute(stream, from, to);
+    stream.wait();
+  }
+
+  Compiled compiled_;
+  std::vector<dnnl::memory> packed_;
+};
+
+/// Rows × channels, for what treats every pixel alike.
+memory::desc rows(const OperationSpec& spec) {
+  const std::int64_t channels = spec.input[-1];
+  return {{spec.batch * spec.input.elements() / channels, channels}, kF32, memory::format_tag::ab};
+}
+
+memory::desc pictures(const Shape& shape, int batch) {
+  return {{batch, shape[2], shape[0], shape[1]}, kF32, memory::format_tag::nhwc};
+}
+
+memory::desc vectors(const Shape& shape, int batch) {
+  return {{batch, shape[0]}, kF32, memory::format_tag::nc};
+}
+
+void append_activation(dnnl::post_ops& post, Op activation) {
+  switch (activation) {
+    case Op::kRelu:
+      return post.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+    case Op::kRelu6:
+      return post.append_eltwise(1, dnnl::algorithm::eltwise_clip, 0, 6);
+    default:
+      return post.append_eltwise(1, dnnl::algorithm::eltwise_logistic, 0, 0);
+  }
+}
+
+dnnl::primitive_attr attributes(const Step& step) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops post;
+  if (step.in_place()) post.append_sum(1);
+  if (step.activation) append_activation(post, *step.activation);
+  attributes.set_post_ops(post);
+  return attributes;
+}
+
+/// The parts that every primitive descriptor answers alike.
+template <typename Primitive>
+Compiled finish(const dnnl::engine& engine, const typename Primitive::primitive_desc& desc) {
+  return {.engine = engine,
+          .primitive = Primitive(desc),
+          .input = {},
+          .addend = {},
+          .output = desc.dst_desc(),
+          .scratch = desc.scratchpad_desc(),
+          .parameters = {}};
+}
+
+Compiled convolution(const OperationSpec& spec, const dnnl::engine& engine) {
+  const Step& step = spec.step;
+  const Attributes& a = step.attributes;
+  const bool depthwise = step.op == Op::kDepthwiseConv;
+  const std::int64_t in = spec.input[2], out = spec.output[2], k = a.kernel;
+  const memory::dims dims = depthwise ? memory::dims{in, 1, 1, k, k} : memory::dims{out, in, k, k};
+  const memory::desc source = pictures(spec.input, spec.batch);
+  const memory::desc bias = step.parameters.size() > 1
+                                ? memory::desc({out}, kF32, memory::format_tag::x)
+                                : memory::desc();
+  const dnnl::convolution_forward::desc desc(
+      kInference, dnnl::algorithm::convolution_direct, source,
+      memory::desc(dims, kF32, memory::format_tag::any), bias, pictures(spec.output, spec.batch),
+      {a.stride, a.stride}, {a.padding.top, a.padding.left}, {a.padding.bottom, a.padding.right});
+  const dnnl::convolution_forward::primitive_desc primitive(desc, attributes(step), engine);
+
+  Compiled compiled = finish<dnnl::convolution_forward>(engine, primitive);
+  compiled.input = source;
+  const auto given = depthwise ? memory::format_tag::hwigo : memory::format_tag::hwio;
+  compiled.parameters.push_back({.name = step.parameters[0],
+                                 .argument = DNNL_ARG_WEIGHTS,
+                                 .given = memory::desc(dims, kF32, given),
+                                 .packed = primitive.weights_desc()});
+  if (step.parameters.size() > 1) {
+    compiled.parameters.push_back(
+        {.name = step.parameters[1], .argument = DNNL_ARG_BIAS, .given = bias, .packed = bias});
+  }
+  return compiled;
+}
+
+Compiled dense(const OperationSpec& spec, const dnnl::engine& engine) {
+  const Step& step = spec.step;
+  const memory::dims dims{spec.output[0], spec.input[0]};
+  const memory::desc source = vectors(spec.input, spec.batch);
+  const memory::desc bias = step.parameters.size() > 1
+                                ? memory::desc({spec.output[0]}, kF32, memory::format_tag::x)
+                                : memory::desc();
+  const dnnl::inner_product_forward::desc desc(kInference, source,
+                                               memory::desc(dims, kF32, memory::format_tag::any),
+                                               bias, vectors(spec.output, spec.batch));
+  const dnnl::inner_product_forward::primitive_desc primitive(desc, attributes(step), engine);
+
+  Compiled compiled = finish<dnnl::inner_product_forward>(engine, primitive);
+  compiled.input = source;
+  compiled.parameters.push_back({.name = step.parameters[0],
+                                 .argument = DNNL_ARG_WEIGHTS,
+                                 .given = memory::desc(dims, kF32, memory::format_tag::io),
+                                 .packed = primitive.weights_desc()});
+  if (step.parameters.size() > 1) {
+    compiled.parameters.push_back(
+        {.name = step.parameters[1], .argument = DNNL_ARG_BIAS, .given = bias, .packed = bias});
+  }
+  return compiled;
+}
+
+Compiled batch_norm(const OperationSpec& spec, const dnnl::engine& engine) {
+  using dnnl::normalization_flags;
+  const Step& step = spec.step;
+  const std::int64_t channels = spec.input[-1];
+  const memory::desc source({spec.batch, channels, spec.input.elements() / channels, 1}, kF32,
+                            memory::format_tag::nhwc);
+  const dnnl::batch_normalization_forward::desc desc(kInference, source, step.attributes.epsilon,
+                                                     normalization_flags::use_global_stats |
+                                                         normalization_flags::use_scale |
+                                                         normalization_flags::use_shift);
+  const dnnl::batch_normalization_forward::primitive_desc primitive(desc, attributes(step), engine);
+
+  Compiled compiled = finish<dnnl::batch_normalization_forward>(engine, primitive);
+  compiled.input = source;
+  const memory::desc vector({channels}, kF32, memory::format_tag::x);
+  constexpr std::array<int, 4> kArguments{DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN,
+                                          DNNL_ARG_VARIANCE};
+  for (std::size_t i = 0; i < kArguments.size(); ++i) {
+    compiled.parameters.push_back(
+        {.name = step.parameters[i], .argument = kArguments[i], .given = vector, .packed = vector});
+  }
+  return compiled;
+}
+
+Compiled global_average_pool(const OperationSpec& spec, const dnnl::engine& engine) {
+  const memory::desc source = pictures(spec.input, spec.batch);
+  const memory::desc pooled({spec.batch, spec.output[0], 1, 1}, kF32, memory::format_tag::nhwc);
+  const dnnl::pooling_forward::desc desc(kInference, dnnl::algorithm::pooling_avg_exclude_padding,
+                                         source, pooled, {1, 1}, {spec.input[0], spec.input[1]},
+                                         {0, 0}, {0, 0});
+  Compiled compiled = finish<dnnl::pooling_forward>(engine, {desc, attributes(spec.step), engine});
+  compiled.input = source;
+  return compiled;
+}
+
+Compiled add(const OperationSpec& spec, const dnnl::engine& engine) {
+  const memory::desc values = rows(spec);
+  const dnnl::binary::desc desc(dnnl::algorithm::binary_add, values, values, values);
+  Compiled compiled = finish<dnnl::binary>(engine, {desc, attributes(spec.step), engine});
+  compiled.input = values;
+  compiled.addend = values;
+  return compiled;
+}
+
+Compiled activation(const OperationSpec& spec, const dnnl::engine& engine) {
+  const Op op = spec.step.op;
+  const auto algorithm = op == Op::kRelu    ? dnnl::algorithm::eltwise_relu
+                         : op == Op::kRelu6 ? dnnl::algorithm::eltwise_clip
+                                            : dnnl::algorithm::eltwise_logistic;
+  const dnnl::eltwise_forward::desc desc(kInference, algorithm, rows(spec), 0,
+                                         op == Op::kRelu6 ? 6.0f : 0.0f);
+  Compiled compiled = finish<dnnl::eltwise_forward>(engine, {desc, attributes(spec.step), engine});
+  compiled.input = rows(spec);
+  return compiled;
+}
+
+Compiled softmax(const OperationSpec& spec, const dnnl::engine& engine) {
+  const dnnl::softmax_forward::desc desc(kInference, rows(spec), 1);
+  Compiled compiled = finish<dnnl::softmax_forward>(engine, {desc, attributes(spec.step), engine});
+  compiled.input = rows(spec);
+  return compiled;
+}
+
+Compiled compile(const OperationSpec& spec) {
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  switch (spec.step.op) {
+    case Op::kConv:
+    case Op::kDepthwiseConv:
+      return convolution(spec, engine);
+    case Op::kDense:
+      return dense(spec, engine);
+    case Op::kBatchNorm:
+      return batch_norm(spec, engine);
+    case Op::kGlobalAveragePool:
+      return global_average_pool(spec, engine);
+    case Op::kAdd:
+      return add(spec, engine);
+    case Op::kRelu:
+    case Op::kRelu6:
+    case Op::kSigmoid:
+      return activation(spec, engine);
+    case Op::kSoftmax:
+      return softmax(spec, engine);
+    case Op::kDropout:
+      break;
+  }
+  throw Error(ErrorKind::kInternal,
+              fmt::format("{}: {} reached the engine", spec.step.name, name_of(spec.step.op)));
+}
+
+}  // namespace
+
+std::unique_ptr<Operation> make_operation(const OperationSpec& spec) {
+  try {
+    return std::make_unique<OneDnnOperation>(compile(spec));
+  } catch (const dnnl::error& error) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{} ({}) on {}: oneDNN has no way to compute this: {}", spec.step.name,
+                            name_of(spec.step.op), spec.input.to_string(), error.what()));
+  }
+}
+
+}  // namespace engraft

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "engraft/engine/lowering.h"
+#include "engraft/graph/weights.h"
+
+namespace engraft {
+
+/// Where a step finds its values in one workspace.
+struct Operands {
+  float* input = nullptr;
+  float* addend = nullptr;  ///< kAdd only: a fused addend stands in output
+  float* output = nullptr;
+  std::byte* scratch = nullptr;
+};
+
+/// A step with its addresses filled in. One thread at a time.
+class BoundOperation {
+ public:
+  virtual ~BoundOperation() = default;
+  virtual void run() = 0;
+};
+
+/// A step compiled for a batch size and a number of threads. Immutable once its parameters are
+/// packed.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  [[nodiscard]] virtual std::size_t scratch_bytes() const = 0;
+  /// What its parameters take in the layout that it works on.
+  [[nodiscard]] virtual std::size_t parameter_bytes() const = 0;
+  /// Writes the parameters to memory, which must live as long as the operation; 64-byte aligned.
+  virtual void pack_parameters(const Weights& weights, std::byte* memory) = 0;
+  [[nodiscard]] virtual std::unique_ptr<BoundOperation> bind(const Operands& operands) const = 0;
+};
+
+/// What make_operation compiles.
+struct OperationSpec {
+  const Step& step;
+  const Shape& input;   ///< of one picture
+  const Shape& output;  ///< of one picture
+  int batch = 1;
+};
+
+/// A step as a oneDNN primitive for the current number of OpenMP threads (OpenMpThreads). Throws
+/// Error(kUnsupported) naming the step where oneDNN has none for it.
+[[nodiscard]] std::unique_ptr<Operation> make_operation(const OperationSpec& spec);
+
+}  // namespace engraft

@@ -1,0 +1,191 @@
+#include "engraft/run/artifacts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "engraft/base/rng.h"
+#include "engraft/data/csv.h"
+#include "engraft/data/split.h"
+#include "engraft/report/drawings.h"
+#include "engraft/report/html.h"
+#include "engraft/report/run_record.h"
+
+namespace engraft {
+namespace {
+
+constexpr int kShownPredictions = 20;
+constexpr int kThumbnailSide = 320;
+constexpr std::uint64_t kShownStream = 0x5348'4F57;  // keeps this draw apart from those of the split
+
+/// An empty field where nothing was measured.
+std::string number(float value) { return std::isnan(value) ? std::string() : fmt::format("{:.9g}", value); }
+
+int best_class(std::span<const float> row) {
+  return static_cast<int>(std::ranges::max_element(row) - row.begin());
+}
+
+Image thumbnail(const std::filesystem::path& path, Orientation orientation) {
+  const Image full =
+      read_image(path, {.orientation = orientation, .enough = {kThumbnailSide, kThumbnailSide}});
+  const double scale = std::min(1.0, static_cast<double>(kThumbnailSide) / std::min(full.width, full.height));
+  if (scale == 1.0) return full;
+  const auto scaled = [scale](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
+  return resize(full, {scaled(full.width), scaled(full.height)}, Interpolation::kBilinearAntialiased);
+}
+
+/// Positions in held_out of the pictures to show: a fair draw, in the order of their names.
+std::vector<std::size_t> draw_shown(std::size_t held_out, std::uint64_t seed) {
+  std::vector<std::size_t> positions(held_out);
+  std::iota(positions.begin(), positions.end(), std::size_t{0});
+  Rng(seed, kShownStream).shuffle(std::span(positions));
+  positions.resize(std::min<std::size_t>(positions.size(), kShownPredictions));
+  std::ranges::sort(positions);
+  return positions;
+}
+
+std::vector<std::size_t> mistakes(const FinishedRun& run) {
+  std::vector<std::size_t> wrong;
+  for (std::size_t i = 0; i < run.result->held_out.size(); ++i) {
+    const auto row = run.result->probabilities.row(static_cast<std::int64_t>(i));
+    if (best_class(row) != run.material->labels[run.result->held_out[i]]) wrong.push_back(i);
+  }
+  std::ranges::stable_sort(wrong, std::ranges::greater{}, [&](std::size_t i) {
+    return std::ranges::max(run.result->probabilities.row(static_cast<std::int64_t>(i)));
+  });
+  if (wrong.size() > kShownPredictions) wrong.resize(kShownPredictions);
+  return wrong;
+}
+
+std::vector<ShownPrediction> show(const FinishedRun& run, std::span<const std::size_t> positions, ThreadPool& pool) {
+  std::vector<ShownPrediction> shown(positions.size());
+  pool.for_each(positions.size(), [&](std::size_t i, int) {
+    const std::size_t sample = run.result->held_out[positions[i]];
+    const auto row = run.result->probabilities.row(static_cast<std::int64_t>(positions[i]));
+    const int predicted = best_class(row);
+    const Sample& picture = run.material->dataset.samples[sample];
+    const auto& names = run.material->dataset.class_names;
+    shown[i] = {.picture = thumbnail(picture.path, run.request->orientation),
+                .name = picture.name,
+                .true_label = names[static_cast<std::size_t>(picture.label)],
+                .predicted_label = names[static_cast<std::size_t>(predicted)],
+                .probability = row[static_cast<std::size_t>(predicted)]};
+  });
+  return shown;
+}
+
+std::string class_counts(const Material& material) {
+  std::vector<int> counts(material.dataset.class_names.size());
+  for (const int label : material.labels) ++counts[static_cast<std::size_t>(label)];
+  std::string text;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    text += fmt::format("{}{} {}", i ? ", " : "", counts[i], material.dataset.class_names[i]);
+  }
+  return text;
+}
+
+std::string split_in_words(const FinishedRun& run) {
+  if (!run.holdout->folds.empty()) return fmt::format("{}-fold cross-validation", run.request->folds);
+  return fmt::format("{} to train, {} for validation, {} for testing", run.holdout->samples_in(Subset::kTrain).size(),
+                     run.holdout->samples_in(Subset::kValidation).size(),
+                     run.holdout->samples_in(Subset::kTest).size());
+}
+
+std::string head_in_words(const TrainOptions& options) {
+  return options.head == HeadKind::kLinear
+             ? fmt::format("dropout {:g}, dense", options.dropout)
+             : fmt::format("dense {} ReLU, dropout {:g}, dense", options.hidden, options.dropout);
+}
+
+std::string optimizer_in_words(const TrainOptions& options) {
+  return fmt::format("{}, rate {:g}, batch {}, weight decay {:g}, cosine over {} epochs",
+                     options.optimizer == OptimizerKind::kAdam ? "Adam" : "SGD with momentum", options.learning_rate,
+                     options.batch, options.weight_decay, options.epochs);
+}
+
+std::string provenance(const Model& model, const std::string& key) {
+  const auto found = model.provenance.find(key);
+  return found == model.provenance.end() ? std::string() : found->second;
+}
+
+RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
+  const TrainSummary& summary = *run.summary;
+  const Preprocessing& input = run.model->preprocessing;
+  RunRecord record;
+  record.title = summary.run.filename().string();
+  record.class_names = run.material->dataset.class_names;
+  for (const EpochResult& epoch : run.result->history) {
+    record.curve.push_back(
+        {epoch.epoch, epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy});
+  }
+  record.best_epoch = run.holdout->folds.empty() ? run.result->head.best_epoch : 0;
+  record.evaluation = summary.evaluation;
+  record.evaluated_on = summary.evaluated_on;
+  record.fold_accuracies = summary.folds;
+  record.predictions = show(run, draw_shown(run.result->held_out.size(), run.request->training.seed), pool);
+  record.mistakes = show(run, mistakes(run), pool);
+  record.facts = {{"Pictures", fmt::format("{} ({})", run.material->dataset.samples.size(), class_counts(*run.material))},
+                  {"Split", split_in_words(run)},
+                  {"Base", provenance(*run.model, "base")},
+                  {"Features", std::string(name_of(run.request->level))},
+                  {"Network input", fmt::format("{} × {} pixels", input.width, input.height)},
+                  {"Views", run.request->views == 0 ? "the picture as it is"
+                                                    : fmt::format("the picture as it is and {} augmented", run.request->views)},
+                  {"Head", head_in_words(run.request->training)},
+                  {"Optimizer", optimizer_in_words(run.request->training)},
+                  {"Seed", fmt::format("{}", run.request->training.seed)},
+                  {"Time", fmt::format("{:.1f} s", summary.seconds)}};
+  record.notes = summary.notes;
+  for (const Problem& problem : summary.problems) record.skipped.emplace_back(problem.where, problem.what);
+  return record;
+}
+
+}  // namespace
+
+std::string results_csv(const std::vector<EpochResult>& history) {
+  std::string text = "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n";
+  for (const EpochResult& epoch : history) {
+    text += fmt::format("{},{},{},{},{},{},{:.4f}\n", epoch.epoch, number(epoch.learning_rate),
+                        number(epoch.train_loss), number(epoch.train_accuracy), number(epoch.val_loss),
+                        number(epoch.val_accuracy), epoch.seconds);
+  }
+  return text;
+}
+
+std::string predictions_csv(const FinishedRun& run) {
+  const Dataset& dataset = run.material->dataset;
+  const bool folded = !run.holdout->folds.empty();
+  std::string text = fmt::format("filename,label,predicted,right{}", folded ? ",fold" : "");
+  for (const std::string& name : dataset.class_names) text += "," + csv_field("p_" + name);
+  text += "\n";
+  for (std::size_t i = 0; i < run.result->held_out.size(); ++i) {
+    const std::size_t sample = run.result->held_out[i];
+    const auto row = run.result->probabilities.row(static_cast<std::int64_t>(i));
+    const int label = dataset.samples[sample].label, predicted = best_class(row);
+    text += fmt::format("{},{},{},{}", csv_field(dataset.samples[sample].name),
+                        csv_field(dataset.class_names[static_cast<std::size_t>(label)]),
+                        csv_field(dataset.class_names[static_cast<std::size_t>(predicted)]),
+                        label == predicted ? "yes" : "no");
+    if (folded) text += fmt::format(",{}", run.holdout->folds[sample] + 1);
+    for (const float probability : row) text += "," + number(probability);
+    text += "\n";
+  }
+  return text;
+}
+
+void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool& pool) {
+  save_model(*run.model, folder / "model.onnx");
+  write_file_atomic(folder / "results.csv", results_csv(run.result->history));
+  write_file_atomic(folder / "predictions.csv", predictions_csv(run));
+  write_file_atomic(folder / "split.csv", holdout_csv(*run.holdout, run.material->dataset));
+  write_file_atomic(folder / "args.json", run.request->arguments);
+  const RunRecord record = make_record(run, pool);
+  write_file_atomic(folder / "curves.png", to_png(curves(record)));
+  write_file_atomic(folder / "confusion.png", to_png(confusion(record)));
+  write_file_atomic(folder / "predictions.png", to_png(predictions(record)));
+  write_file_atomic(folder / "report.html", html_report(record));
+}
+
+}  // namespace engraft

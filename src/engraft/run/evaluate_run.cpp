@@ -1,0 +1,79 @@
+#include "engraft/run/evaluate_run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engraft/run/training_pictures.h"
+
+namespace engraft {
+namespace {
+
+/// Pictures of a dataset that could be classified, with what the model said of them.
+struct Judged {
+  std::vector<int> labels;
+  std::vector<const std::vector<float>*> rows;
+};
+
+Tensor stack(std::span<const std::vector<float>* const> rows, std::size_t classes) {
+  Tensor table(Shape{static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(classes)});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::ranges::copy(*rows[i], table.row(static_cast<std::int64_t>(i)).begin());
+  }
+  return table;
+}
+
+int count_seen(const Model& model, std::span<const std::filesystem::path> paths) {
+  const auto trained = model.provenance.find(std::string(kTrainingPicturesKey));
+  if (trained == model.provenance.end()) return 0;
+  const std::set<std::string> keys = decode_training_pictures(trained->second);
+  int seen = 0;
+  for (const auto& path : paths) seen += keys.contains(training_picture_key(sha256(read_file(path)))) ? 1 : 0;
+  return seen;
+}
+
+}  // namespace
+
+EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress, const std::stop_token& stop) {
+  const auto start = std::chrono::steady_clock::now();
+  const Classifier classifier(load_model(request.model, request.load),
+                              {.threads = request.threads, .orientation = request.orientation});
+  if (classifier.model().labels.empty()) {
+    throw Error(ErrorKind::kBadInput, request.model.string() + ": has no classes; give a trained model.onnx");
+  }
+  DatasetOptions options = request.dataset;
+  options.class_names = classifier.model().labels;
+  Dataset dataset = load_dataset(request.pictures, options);
+
+  std::vector<std::filesystem::path> paths;
+  for (const Sample& sample : dataset.samples) paths.push_back(sample.path);
+  progress.begin("Classifying", static_cast<std::int64_t>(paths.size()), "pictures");
+  const auto outcomes = classifier.classify_files(
+      paths, [&](std::size_t done) { progress.update(static_cast<std::int64_t>(done)); }, stop);
+  progress.end();
+
+  Judged judged;
+  std::vector<std::filesystem::path> judged_paths;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i].error.empty()) {
+      dataset.problems.push_back({Problem::Kind::kUndecodable, dataset.samples[i].name, outcomes[i].error});
+      continue;
+    }
+    judged.labels.push_back(dataset.samples[i].label);
+    judged.rows.push_back(&outcomes[i].probabilities);
+    judged_paths.push_back(paths[i]);
+  }
+  if (request.on_bad == OnBad::kFail) fail_on_problems(dataset);
+  if (judged.rows.empty()) {
+    throw Error(ErrorKind::kBadInput, request.pictures.string() + ": none of the pictures can be read");
+  }
+
+  EvaluateSummary summary;
+  summary.class_names = classifier.model().labels;
+  summary.evaluation = evaluate(stack(judged.rows, summary.class_names.size()), judged.labels, summary.class_names);
+  summary.problems = std::move(dataset.problems);
+  summary.seen_in_training = count_seen(classifier.model(), judged_paths);
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return summary;
+}
+
+}  // namespace engraft

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engraft/base/progress.h"
+#include "engraft/data/dataset.h"
+#include "engraft/eval/metrics.h"
+#include "engraft/model/classifier.h"
+
+namespace engraft {
+
+struct EvaluateRequest {
+  std::filesystem::path pictures;
+  DatasetOptions dataset;  ///< class_names are taken from the model
+  OnBad on_bad = OnBad::kSkip;
+  std::filesystem::path model;
+  LoadOptions load;
+  Orientation orientation = Orientation::kUpright;
+  int threads = 0;
+};
+
+struct EvaluateSummary {
+  std::vector<std::string> class_names;
+  Evaluation evaluation;
+  std::vector<Problem> problems;
+  int seen_in_training = 0;  ///< pictures whose very bytes the model was trained on: they prove nothing
+  double seconds = 0;
+};
+
+/// How well a model does on labelled pictures. Classes of the pictures that the model does not know are an Error that
+/// lists them.
+[[nodiscard]] EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
+                                           const std::stop_token& stop = {});
+
+}  // namespace engraft

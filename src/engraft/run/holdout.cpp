@@ -1,0 +1,194 @@
+#include "engraft/run/holdout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "engraft/data/csv.h"
+#include "engraft/data/split.h"
+
+namespace engraft {
+namespace {
+
+/// LabelledFeatures borrows; this owns what it borrows.
+struct Rows {
+  std::vector<std::size_t> groups;
+  std::vector<int> labels;
+  const Tensor* values;
+  int views;
+  [[nodiscard]] LabelledFeatures borrow() const {
+    return {.values = values, .pictures = groups, .labels = labels, .views = views};
+  }
+};
+
+std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {
+  std::vector<int> labels;
+  labels.reserve(samples.size());
+  for (const std::size_t sample : samples) labels.push_back(material.labels[sample]);
+  return labels;
+}
+
+Rows training_rows(const Material& material, const TrainingRows& rows, std::span<const std::size_t> samples) {
+  return {rows.row_groups(samples), labels_of(material, samples), &rows.values(), rows.views()};
+}
+
+Rows plain_rows(const Material& material, std::span<const std::size_t> samples) {
+  return {{samples.begin(), samples.end()}, labels_of(material, samples), &material.features, 1};
+}
+
+Tensor features_of(const Material& material, std::span<const std::size_t> samples) {
+  Tensor features(Shape{static_cast<std::int64_t>(samples.size()), material.features.shape()[1]});
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    std::ranges::copy(material.features.row(static_cast<std::int64_t>(samples[i])),
+                      features.row(static_cast<std::int64_t>(i)).begin());
+  }
+  return features;
+}
+
+/// Counts epochs over one or several trainings for the progress line.
+class EpochCounter {
+ public:
+  EpochCounter(Progress& progress, int trainings, int epochs) : progress_(progress), epochs_(epochs) {
+    progress_.begin("Training the head", static_cast<std::int64_t>(trainings) * epochs, "epochs");
+  }
+  void operator()(const EpochResult& epoch) {
+    std::string detail = fmt::format("loss {:.4f}", epoch.train_loss);
+    if (!std::isnan(epoch.val_accuracy)) detail += fmt::format("  val accuracy {:.1f} %", 100 * epoch.val_accuracy);
+    progress_.update(finished_ + epoch.epoch, detail);
+  }
+  /// A training may stop before its last epoch.
+  void training_done() { progress_.update(finished_ += epochs_); }
+  ~EpochCounter() { progress_.end(); }
+  EpochCounter(const EpochCounter&) = delete;
+  EpochCounter& operator=(const EpochCounter&) = delete;
+
+ private:
+  Progress& progress_;
+  std::int64_t finished_ = 0;
+  int epochs_;
+};
+
+/// Adds a fold's history into the mean; every fold runs the same number of epochs.
+void accumulate(std::vector<EpochResult>& mean, const std::vector<EpochResult>& history, int folds) {
+  mean.resize(history.size());
+  const float share = 1.0f / static_cast<float>(folds);
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    mean[i].epoch = history[i].epoch;
+    mean[i].learning_rate = history[i].learning_rate;
+    mean[i].train_loss += share * history[i].train_loss;
+    mean[i].train_accuracy += share * history[i].train_accuracy;
+    mean[i].val_loss += share * history[i].val_loss;
+    mean[i].val_accuracy += share * history[i].val_accuracy;
+    mean[i].seconds += history[i].seconds;
+  }
+}
+
+double accuracy(const Tensor& probabilities, std::span<const int> labels) {
+  int right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = probabilities.row(static_cast<std::int64_t>(i));
+    right += std::ranges::max_element(row) - row.begin() == labels[i] ? 1 : 0;
+  }
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+HeadResult cross_validate(const Material& material, const TrainingRows& rows, const Holdout& holdout,
+                          const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+  const int classes = static_cast<int>(material.dataset.class_names.size());
+  const std::size_t n = material.dataset.samples.size();
+  TrainOptions options = request.training;
+  options.keep = Keep::kLastEpoch;  // a held-out fold must not choose the epoch that it then judges
+  options.patience = 0;
+  HeadResult result;
+  result.probabilities = Tensor(Shape{static_cast<std::int64_t>(n), classes});
+  EpochCounter counter(progress, request.folds + 1, options.epochs);
+  for (int fold = 0; fold < request.folds; ++fold) {
+    std::vector<std::size_t> inside, outside;
+    for (std::size_t i = 0; i < n; ++i) (holdout.folds[i] == fold ? outside : inside).push_back(i);
+    const Rows train = training_rows(material, rows, inside), validation = plain_rows(material, outside);
+    const TrainedHead head =
+        train_head(train.borrow(), validation.borrow(), classes, options, std::ref(counter), stop);
+    const Tensor probabilities = apply_head(head.head, features_of(material, outside));
+    for (std::size_t i = 0; i < outside.size(); ++i) {
+      std::ranges::copy(probabilities.row(static_cast<std::int64_t>(i)),
+                        result.probabilities.row(static_cast<std::int64_t>(outside[i])).begin());
+    }
+    result.fold_accuracies.push_back(accuracy(probabilities, validation.labels));
+    accumulate(result.history, head.history, request.folds);
+    counter.training_done();
+  }
+  result.held_out.resize(n);
+  std::iota(result.held_out.begin(), result.held_out.end(), std::size_t{0});
+  const Rows everything = training_rows(material, rows, result.held_out);
+  result.head = train_head(everything.borrow(), {}, classes, options, std::ref(counter), stop);
+  return result;
+}
+
+HeadResult train_once(const Material& material, const TrainingRows& rows, const Holdout& holdout,
+                      const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+  const int classes = static_cast<int>(material.dataset.class_names.size());
+  const auto train_samples = holdout.samples_in(Subset::kTrain);
+  const auto validation_samples = holdout.samples_in(Subset::kValidation);
+  const auto test_samples = holdout.samples_in(Subset::kTest);
+  const Rows train = training_rows(material, rows, train_samples);
+  const Rows validation = plain_rows(material, validation_samples);
+  HeadResult result;
+  EpochCounter counter(progress, 1, request.training.epochs);
+  result.head =
+      train_head(train.borrow(), validation.borrow(), classes, request.training, std::ref(counter), stop);
+  counter.training_done();
+  result.history = result.head.history;
+  result.held_out = test_samples.empty() ? validation_samples : test_samples;
+  result.probabilities = apply_head(result.head.head, features_of(material, result.held_out));
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::size_t> Holdout::samples_in(Subset subset) const {
+  std::vector<std::size_t> samples;
+  for (std::size_t i = 0; i < subsets.size(); ++i) {
+    if (subsets[i] == subset) samples.push_back(i);
+  }
+  return samples;
+}
+
+std::string holdout_csv(const Holdout& holdout, const Dataset& dataset) {
+  if (holdout.folds.empty()) return split_csv(dataset.samples, dataset.class_names, holdout.subsets);
+  std::string text = "filename,label,subset\n";
+  for (std::size_t i = 0; i < holdout.folds.size(); ++i) {
+    const Sample& sample = dataset.samples[i];
+    text += fmt::format("{},{},fold{}\n", csv_field(sample.name),
+                        csv_field(dataset.class_names[static_cast<std::size_t>(sample.label)]), holdout.folds[i] + 1);
+  }
+  return text;
+}
+
+Holdout hold_out(const Material& material, const TrainRequest& request) {
+  const Dataset& dataset = material.dataset;
+  Holdout holdout;
+  if (request.folds != 0) {
+    if (!request.split.empty()) {
+      throw Error(ErrorKind::kUsage, "--folds and --split exclude each other: folds are drawn from the seed");
+    }
+    holdout.folds =
+        stratified_folds(dataset.samples, dataset.class_names, material.groups, request.folds, request.training.seed);
+  } else if (!request.split.empty()) {
+    holdout.subsets = read_split(request.split, dataset.samples, dataset.class_names);
+  } else {
+    holdout.subsets = stratified_split(dataset.samples, dataset.class_names, material.groups,
+                                       {.validation = request.validation, .seed = request.training.seed});
+  }
+  return holdout;
+}
+
+HeadResult train_with_holdout(const Material& material, const TrainingRows& rows, const Holdout& holdout,
+                              const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+  return holdout.folds.empty() ? train_once(material, rows, holdout, request, progress, stop)
+                               : cross_validate(material, rows, holdout, request, progress, stop);
+}
+
+}  // namespace engraft

@@ -1,0 +1,141 @@
+#include "engraft/run/train_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "engraft/run/artifacts.h"
+#include "engraft/run/holdout.h"
+#include "engraft/run/material.h"
+#include "engraft/run/run_folder.h"
+#include "engraft/run/training_pictures.h"
+#include "engraft/run/validate.h"
+
+namespace engraft {
+namespace {
+
+std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {
+  std::vector<int> labels;
+  for (const std::size_t sample : samples) labels.push_back(material.labels[sample]);
+  return labels;
+}
+
+std::string evaluated_on(const Holdout& holdout, const HeadResult& result, const TrainRequest& request) {
+  if (!holdout.folds.empty()) {
+    return fmt::format("{} pictures, each held out in one of {} folds", result.held_out.size(), request.folds);
+  }
+  const bool tested = !holdout.samples_in(Subset::kTest).empty();
+  return fmt::format("{} {} pictures", result.held_out.size(), tested ? "test" : "validation");
+}
+
+/// How many validation or test pictures are exact copies of a training picture: possible only where folders or a split
+/// file put them there.
+int copies_across(const Material& material, const Holdout& holdout) {
+  std::set<int> trained;
+  for (const std::size_t sample : holdout.samples_in(Subset::kTrain)) trained.insert(material.groups[sample]);
+  int copies = 0;
+  for (const Subset subset : {Subset::kValidation, Subset::kTest}) {
+    for (const std::size_t sample : holdout.samples_in(subset)) copies += trained.contains(material.groups[sample]);
+  }
+  return copies;
+}
+
+std::vector<std::string> notes_on(const Material& material, const Holdout& holdout, const HeadResult& result,
+                                  const TrainRequest& request) {
+  std::vector<std::string> notes;
+  const std::size_t n = result.held_out.size();
+  notes.push_back(fmt::format("Judged on {} pictures: one mistake more or less is {:.1f} points.", n,
+                              100.0 / static_cast<double>(n)));
+  const bool chosen_here = holdout.folds.empty() && holdout.samples_in(Subset::kTest).empty() &&
+                           request.training.keep == Keep::kBestEpoch;
+  if (chosen_here) {
+    notes.emplace_back(
+        "The epoch was chosen on the same validation pictures, which flatters a little; --folds 5 or a test folder does not.");
+  }
+  if (!holdout.folds.empty()) {
+    notes.emplace_back("The accuracy is that of models trained on part of the pictures; model.onnx is trained on all.");
+  }
+  if (const int copies = copies_across(material, holdout); copies > 0) {
+    notes.push_back(
+        fmt::format("{} of the pictures judged are exact copies of training pictures: the accuracy is too high.", copies));
+  }
+  return notes;
+}
+
+std::string_view name_of(HeadKind head) { return head == HeadKind::kLinear ? "linear" : "mlp"; }
+std::string_view name_of(LossKind loss) { return loss == LossKind::kSoftmax ? "softmax" : "sigmoid"; }
+
+std::vector<std::size_t> trained_samples(const Material& material, const Holdout& holdout) {
+  if (holdout.folds.empty()) return holdout.samples_in(Subset::kTrain);
+  std::vector<std::size_t> all(material.dataset.samples.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  return all;
+}
+
+Model assemble(const Model& base_model, const Network& base, const Material& material, const Holdout& holdout,
+               const HeadResult& result, const TrainRequest& request) {
+  Model model;
+  model.network = graft(base, result.head.head);
+  model.preprocessing = base_model.preprocessing;
+  model.labels = material.dataset.class_names;
+  model.provenance = base_model.provenance;
+  model.provenance["base"] = request.base.filename().string();
+  model.provenance["base_fingerprint"] = fingerprint(base.graph, base.weights).hex();
+  model.provenance["features"] = std::string(name_of(request.level));
+  model.provenance["head"] = std::string(name_of(request.training.head));
+  model.provenance["loss"] = std::string(name_of(request.training.loss));
+  model.provenance["seed"] = std::to_string(request.training.seed);
+  std::vector<Digest> contents;
+  for (const std::size_t sample : trained_samples(material, holdout)) contents.push_back(material.contents[sample]);
+  model.provenance["trained_on"] = fmt::format("{} pictures", contents.size());
+  model.provenance[std::string(kTrainingPicturesKey)] = encode_training_pictures(contents);
+  return model;
+}
+
+}  // namespace
+
+TrainSummary train_run(const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+  const auto start = std::chrono::steady_clock::now();
+  validate(request);
+  RunFolder folder(request.run);  // first: an unwritable place must not cost the user the whole computation
+  ThreadPool pool(request.threads);
+  const Model base_model = load_model(request.base, request.load);
+  const Network base = base_at(base_model, request.level);
+  const FeatureRequest feature_request{.base = &base,
+                                       .preprocessing = base_model.preprocessing,
+                                       .orientation = request.orientation,
+                                       .cache = request.cache};
+
+  const Material material = gather_material(request, feature_request, pool, progress, stop);
+  const Holdout holdout = hold_out(material, request);
+  const TrainingRows rows(material, trained_samples(material, holdout), request, feature_request, pool, progress, stop);
+  const HeadResult result = train_with_holdout(material, rows, holdout, request, progress, stop);
+  const Model model = assemble(base_model, base, material, holdout, result, request);
+
+  TrainSummary summary;
+  summary.run = request.run;
+  summary.class_names = material.dataset.class_names;
+  summary.evaluation =
+      evaluate(result.probabilities, labels_of(material, result.held_out), material.dataset.class_names);
+  summary.evaluated_on = evaluated_on(holdout, result, request);
+  summary.folds = result.fold_accuracies;
+  summary.best_epoch = result.head.best_epoch;
+  summary.problems = material.dataset.problems;
+  summary.notes = notes_on(material, holdout, result, request);
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  throw_if_stopped(stop);
+  write_artifacts({.request = &request,
+                   .material = &material,
+                   .holdout = &holdout,
+                   .result = &result,
+                   .model = &model,
+                   .summary = &summary},
+                  folder, pool);
+  summary.earlier = folder.commit();
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return summary;
+}
+
+}  // namespace engraft

@@ -1,0 +1,87 @@
+// What a person meets first: help, version, wrong usage, nothing found.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "engraft/version.h"
+
+namespace engraft::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+/// One line, from engraft, and nothing else.
+void expect_one_line(const ProcessResult& result) {
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, AllOf(StartsWith("engraft: "), EndsWith("\n")));
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+}
+
+TEST(Usage, HelpTeachesTheFirstCommands) {
+  const auto result = Program().run({"--help"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("engraft classify photo.jpg"), HasSubstr("engraft train photos/"),
+                                HasSubstr("Exit codes"), HasSubstr("NO_COLOR")));
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST(Usage, EveryCommandHasHelp) {
+  for (const char* command : {"classify", "train", "evaluate", "models", "sample"}) {
+    const auto result = Program().run({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_THAT(result.out, HasSubstr(command));
+  }
+}
+
+TEST(Usage, VersionIsTheProjects) {
+  const auto result = Program().run({"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr(kVersion));
+}
+
+TEST(Usage, NoCommandOrAnUnknownOptionIsWrongUsage) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{}, {"frobnicate"}, {"classify"}, {"classify", "--topp", "3", "x.jpg"},
+        {"classify", "--top", "0", "x.jpg"}, {"train", "photos", "--head", "deep"}, {"evaluate", "t", "--json", "--csv"}}) {
+    const auto result = Program().run(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    expect_one_line(result);
+  }
+}
+
+TEST(Usage, ModelsListsNamesSizesAndAccuracy) {
+  const auto result = Program().run({"models"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("mobilenet_v2_1.0_224"), HasSubstr("71.8 %"), HasSubstr("3.54 M")));
+  const auto list = nlohmann::json::parse(Program().run({"models", "--json"}).out);
+  EXPECT_EQ(list.size(), 22u);
+  EXPECT_EQ(list[0]["name"], "mobilenet_v2_1.0_224");
+}
+
+TEST(Usage, WithoutWeightsOneErrorNamesFileAddressAndFolder) {
+  const Program program;
+  const auto result = program.run({"classify", "x.jpg"});
+  EXPECT_EQ(result.exit_code, 3);
+  expect_one_line(result);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+                                HasSubstr("https://"), HasSubstr((program.folder() / "cache" / "engraft").string())));
+}
+
+TEST(Usage, AClosedPipeIsAnErrorAndNotAKill) {
+  const auto result = run_process({.program = "/bin/bash",
+                                   .arguments = {"-c", std::string("set -o pipefail; ") + ENGRAFT_PROGRAM +
+                                                           " models >/dev/full; echo $?"},
+                                   .environment = {},
+                                   .folder = {}});
+  EXPECT_EQ(result.out, "6\n") << result.err;
+}
+
+}  // namespace
+}  // namespace engraft::test

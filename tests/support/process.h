@@ -1,0 +1,78 @@
+#pragma once
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/test_data.h"
+
+namespace engraft::test {
+
+struct ProcessResult {
+  int exit_code = -1;  ///< 128 + signal where a signal ended it
+  std::string out, err;
+};
+
+/// A program to run, with its arguments and what differs in its environment (empty value: unset).
+struct Invocation {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;
+  std::map<std::string, std::string> environment;
+  std::filesystem::path folder;  ///< working folder; empty: the test's
+  /// Sent after the delay, if not 0.
+  int signal = 0;
+  std::chrono::milliseconds signal_after{0};
+};
+
+inline std::string slurp(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+[[noreturn]] inline void become(const Invocation& invocation, const std::filesystem::path& out,
+                                const std::filesystem::path& err) {
+  const auto redirect = [](const std::filesystem::path& to, int descriptor, int flags) {
+    const int file = ::open(to.c_str(), flags, 0600);
+    if (file < 0 || ::dup2(file, descriptor) < 0) ::_exit(126);
+  };
+  redirect("/dev/null", STDIN_FILENO, O_RDONLY);
+  redirect(out, STDOUT_FILENO, O_WRONLY | O_CREAT | O_TRUNC);
+  redirect(err, STDERR_FILENO, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!invocation.folder.empty() && ::chdir(invocation.folder.c_str()) != 0) ::_exit(126);
+  for (const auto& [name, value] : invocation.environment) {
+    value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  std::vector<char*> arguments{const_cast<char*>(invocation.program.c_str())};
+  for (const std::string& argument : invocation.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  ::execv(invocation.program.c_str(), arguments.data());
+  ::_exit(127);
+}
+
+/// Runs a program to its end and returns all that it said.
+inline ProcessResult run_process(const Invocation& invocation) {
+  const TemporaryFolder streams;
+  const pid_t child = ::fork();
+  if (child == 0) become(invocation, streams / "out", streams / "err");
+  if (invocation.signal != 0) {
+    std::this_thread::sleep_for(invocation.signal_after);
+    ::kill(child, invocation.signal);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          .out = slurp(streams / "out"),
+          .err = slurp(streams / "err")};
+}
+
+}  // namespace engraft::test

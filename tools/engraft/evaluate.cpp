@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "commands.h"
+#include "engraft/run/evaluate_run.h"
+#include "evaluation_output.h"
+#include "options.h"
+#include "terminal.h"
+
+namespace engraft::cli {
+namespace {
+
+struct EvaluateArguments {
+  DatasetArguments dataset;
+  NetworkOptions network;
+  OutputOptions output;
+};
+
+int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
+  TerminalProgress progress;
+  const std::filesystem::path model = arguments.network.find(progress, stop);
+  const EvaluateSummary summary = evaluate_run({.pictures = arguments.dataset.folder,
+                                                .dataset = {.labels = arguments.dataset.labels, .class_names = {}},
+                                                .on_bad = arguments.dataset.on_bad,
+                                                .model = model,
+                                                .load = arguments.network.load(),
+                                                .orientation = arguments.network.orientation,
+                                                .threads = arguments.network.threads},
+                                               progress, stop);
+  print_problems(summary.problems);
+  if (summary.seen_in_training > 0) {
+    fmt::print(stderr, "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
+               summary.seen_in_training);
+  }
+  if (arguments.output.json) {
+    nlohmann::ordered_json result{{"model", model.string()}};
+    result.update(accuracy_json(summary.evaluation));
+    result["seconds"] = summary.seconds;
+    result["balanced_accuracy"] = summary.evaluation.balanced_accuracy.value;
+    result["seen_in_training"] = summary.seen_in_training;
+    result["per_class"] = per_class_json(summary.evaluation);
+    print_result(result.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else if (arguments.output.csv) {
+    print_result(per_class_csv(summary.evaluation));
+  } else {
+    print_result(evaluation_text(summary.evaluation, fmt::format("{} pictures", summary.evaluation.n)));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void declare_evaluate(CLI::App& app, Command& command) {
+  auto* sub = app.add_subcommand("evaluate", "Say how well a model does on labelled pictures that it has not seen");
+  const auto arguments = std::make_shared<EvaluateArguments>();
+  arguments->dataset.declare(*sub);
+  arguments->network.declare(*sub);
+  arguments->output.declare_json_and_csv(*sub);
+  sub->footer(R"(Examples:
+  engraft evaluate --model runs/photos/model.onnx test/
+  engraft evaluate --model runs/photos/model.onnx more/ --labels labels.csv --json
+
+Class folders and labels must be the model's; labels 0, 1, … in a CSV are its classes in order.)");
+  sub->callback([&command, arguments] {
+    command.run = [&command, arguments] { return evaluate(*arguments, command.stop); };
+  });
+}
+
+}  // namespace engraft::cli

@@ -1,0 +1,82 @@
+#include "options.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "engraft/zoo/zoo.h"
+#include "terminal.h"
+
+namespace engraft::cli {
+namespace {
+
+constexpr std::size_t kShownProblems = 12;
+
+}  // namespace
+
+void NetworkOptions::declare(CLI::App& command) {
+  command
+      .add_option("-m,--model", model,
+                  "A model file, a name from 'engraft models', or an http(s) address [" + std::string(kDefaultModel) + "]")
+      ->type_name("FILE|NAME|URL");
+  command.add_option("--image-size", image_size, "Side of the network's input in pixels, for weights that do not fix it")
+      ->type_name("PIXELS")
+      ->check(CLI::Range(32, 1024));
+  command.add_option("--threads", threads, "Worker threads; results do not depend on it [one per core]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command.add_flag_callback("--ignore-exif", [this] { orientation = Orientation::kAsStored; },
+                            "Take pictures as stored, not turned upright by their EXIF orientation");
+}
+
+std::filesystem::path NetworkOptions::find(Progress& progress, const std::stop_token& stop) const {
+  return find_model(model.empty() ? std::string(kDefaultModel) : model, places_from_environment(), progress, stop);
+}
+
+void DatasetArguments::declare(CLI::App& command) {
+  command.add_option("PICTURES", folder, "Folder of pictures: one folder per class (also under train/, val/, test/), or any, with --labels")
+      ->required();
+  command.add_option("--labels", labels, "CSV of file name and label; looked for in the folder of pictures, too")
+      ->type_name("CSV");
+  command.add_option("--on-bad", on_bad, "What to do with rows and pictures that cannot be used: skip (and list them), or fail [skip]")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}}))
+      ->type_name("skip|fail");
+}
+
+void OutputOptions::declare_json(CLI::App& command) {
+  command.add_flag("--json", json, "Print the result as JSON");
+}
+
+void OutputOptions::declare_json_and_csv(CLI::App& command) {
+  auto* json_flag = command.add_flag("--json", json, "Print the result as JSON");
+  command.add_flag("--csv", csv, "Print the result as CSV")->excludes(json_flag);
+}
+
+std::vector<std::string> split_names(const std::string& text) {
+  std::vector<std::string> names;
+  std::size_t begin = 0;
+  while (!text.empty() && begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    names.push_back(CLI::detail::trim_copy(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::string percent(const PercentRange& share) {
+  return fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * share.value, 100 * share.low,
+                     100 * share.high);
+}
+
+void print_problems(const std::vector<Problem>& problems) {
+  if (problems.empty()) return;
+  fmt::print(stderr, "{} left out:\n", problems.size() == 1 ? "1 row or file" : fmt::format("{} rows or files", problems.size()));
+  for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
+    fmt::print(stderr, "  {}: {}\n", printable(problems[i].where), printable(problems[i].what));
+  }
+  if (problems.size() > kShownProblems) {
+    fmt::print(stderr, "  and {} more\n", problems.size() - kShownProblems);
+  }
+}
+
+}  // namespace engraft::cli

@@ -1,0 +1,248 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "commands.h"
+#include "engraft/run/train_run.h"
+#include "engraft/version.h"
+#include "engraft/zoo/zoo.h"
+#include "evaluation_output.h"
+#include "options.h"
+#include "terminal.h"
+
+namespace engraft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainArguments {
+  DatasetArguments dataset;
+  std::string class_names;
+  NetworkOptions network;
+  OutputOptions output;
+  TrainRequest request;
+  std::optional<float> dropout;
+  std::optional<fs::path> cache;
+  bool no_cache = false;
+  fs::path out;
+};
+
+/// The tutorial's share for a hidden layer; a linear head needs less.
+constexpr float kMlpDropout = 0.5f;
+
+template <typename Enum>
+CLI::CheckedTransformer choice(const std::map<std::string, Enum>& values) {
+  return CLI::CheckedTransformer(values, CLI::ignore_case);
+}
+
+void declare_split(CLI::App& sub, TrainArguments& arguments) {
+  TrainRequest& request = arguments.request;
+  auto* val = sub.add_option("--val", request.validation, "Share of each class held out for validation [0.2]")
+                  ->type_name("SHARE");
+  auto* split = sub.add_option("--split", request.split, "Use the split.csv of an earlier run")->type_name("CSV");
+  sub.add_option("--folds", request.folds, "Cross-validation: every picture is held out once in K trainings")
+      ->type_name("K")
+      ->excludes(val)
+      ->excludes(split);
+}
+
+void declare_head(CLI::App& sub, TrainArguments& arguments) {
+  TrainRequest& request = arguments.request;
+  TrainOptions& training = request.training;
+  const std::string group = "Head";
+  sub.add_option("--features", request.level, "Where the head is set on the base: pooled, logits, probabilities [pooled]")
+      ->transform(choice<FeatureLevel>({{"pooled", FeatureLevel::kPooled},
+                                        {"logits", FeatureLevel::kLogits},
+                                        {"probabilities", FeatureLevel::kProbabilities}}))
+      ->type_name("LEVEL")
+      ->group(group);
+  sub.add_option("--head", training.head, "linear (dropout, dense) or mlp (dense ReLU, dropout, dense) [linear]")
+      ->transform(choice<HeadKind>({{"linear", HeadKind::kLinear}, {"mlp", HeadKind::kMlp}}))
+      ->type_name("KIND")
+      ->group(group);
+  sub.add_option("--hidden", training.hidden, fmt::format("Units of the mlp's hidden layer [{}]", training.hidden))
+      ->check(CLI::Range(1, 65536))
+      ->type_name("N")
+      ->group(group);
+  sub.add_option("--dropout", arguments.dropout,
+                 fmt::format("Share of values dropped in training [{:g}, mlp {:g}]", training.dropout, kMlpDropout))
+      ->type_name("SHARE")
+      ->group(group);
+  sub.add_option("--loss", training.loss, "softmax (cross-entropy) or sigmoid (binary cross-entropy) [softmax]")
+      ->transform(choice<LossKind>({{"softmax", LossKind::kSoftmax}, {"sigmoid", LossKind::kSigmoid}}))
+      ->type_name("KIND")
+      ->group(group);
+  sub.add_option("--label-smoothing", training.label_smoothing, "Share of each target spread over all classes [0]")
+      ->type_name("SHARE")
+      ->group(group);
+  sub.add_flag("--balance", training.balance, "Weigh classes so that rare ones count as much as common ones")
+      ->group(group);
+  sub.add_option("--views", request.views, "Augmented views of each training picture (crops, mirror images) [0]")
+      ->check(CLI::Range(0, 1000))
+      ->type_name("K")
+      ->group(group);
+}
+
+void declare_optimizer(CLI::App& sub, TrainOptions& training) {
+  const std::string group = "Training";
+  sub.add_option("--epochs", training.epochs, fmt::format("[{}]", training.epochs))->type_name("N")->group(group);
+  sub.add_option("--lr", training.learning_rate, fmt::format("Learning rate at its peak [{:g}]", training.learning_rate))
+      ->type_name("RATE")
+      ->group(group);
+  sub.add_option("--batch", training.batch, fmt::format("Pictures a step [{}]", training.batch))
+      ->type_name("N")
+      ->group(group);
+  sub.add_option("--optimizer", training.optimizer, "adam or sgd (with momentum) [adam]")
+      ->transform(choice<OptimizerKind>({{"adam", OptimizerKind::kAdam}, {"sgd", OptimizerKind::kSgd}}))
+      ->type_name("KIND")
+      ->group(group);
+  sub.add_option("--momentum", training.momentum, fmt::format("Of sgd [{:g}]", training.momentum))->type_name("SHARE")->group(group);
+  sub.add_option("--weight-decay", training.weight_decay,
+                 fmt::format("Decoupled, on kernels only [{:g}]", training.weight_decay))
+      ->type_name("RATE")
+      ->group(group);
+  sub.add_option("--warmup", training.warmup,
+                 fmt::format("Share of all steps in which the rate rises; then it falls as a cosine [{:g}]", training.warmup))
+      ->type_name("SHARE")
+      ->group(group);
+  sub.add_option("--patience", training.patience,
+                 fmt::format("Stop after so many epochs without a lower validation loss; 0: never [{}]", training.patience))
+      ->type_name("N")
+      ->group(group);
+  sub.add_option("--seed", training.seed, "Another seed, another split and another start [0]")->type_name("N")->group(group);
+}
+
+/// photos/ → "photos"; "." → the name of the current folder.
+std::string run_name(const fs::path& folder) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(folder, error);
+  const std::string name = (error ? folder : whole).filename().string();
+  return name.empty() ? "run" : name;
+}
+
+fs::path cache_file(const TrainArguments& arguments) {
+  if (arguments.no_cache) return {};
+  return arguments.cache.value_or(places_from_environment().cache / "features.sqlite");
+}
+
+std::string arguments_json(const TrainArguments& arguments, const TrainRequest& request) {
+  const TrainOptions& training = request.training;
+  const nlohmann::ordered_json json{
+      {"engraft", kVersion},
+      {"pictures", request.pictures.string()},
+      {"labels", request.dataset.labels.string()},
+      {"class_names", request.dataset.class_names},
+      {"on_bad", request.on_bad == OnBad::kSkip ? "skip" : "fail"},
+      {"model", arguments.network.model.empty() ? std::string(kDefaultModel) : arguments.network.model},
+      {"image_size", arguments.network.image_size ? nlohmann::ordered_json(*arguments.network.image_size) : nlohmann::ordered_json()},
+      {"exif", request.orientation == Orientation::kUpright ? "upright" : "ignored"},
+      {"val", request.validation},
+      {"split", request.split.string()},
+      {"folds", request.folds},
+      {"features", name_of(request.level)},
+      {"views", request.views},
+      {"head", training.head == HeadKind::kLinear ? "linear" : "mlp"},
+      {"hidden", training.hidden},
+      {"dropout", training.dropout},
+      {"loss", training.loss == LossKind::kSoftmax ? "softmax" : "sigmoid"},
+      {"label_smoothing", training.label_smoothing},
+      {"balance", training.balance},
+      {"optimizer", training.optimizer == OptimizerKind::kAdam ? "adam" : "sgd"},
+      {"lr", training.learning_rate},
+      {"momentum", training.momentum},
+      {"weight_decay", training.weight_decay},
+      {"warmup", training.warmup},
+      {"epochs", training.epochs},
+      {"batch", training.batch},
+      {"patience", training.patience},
+      {"seed", training.seed}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+TrainRequest make_request(const TrainArguments& arguments, const fs::path& base) {
+  TrainRequest request = arguments.request;
+  request.pictures = arguments.dataset.folder;
+  request.dataset = {.labels = arguments.dataset.labels, .class_names = split_names(arguments.class_names)};
+  request.on_bad = arguments.dataset.on_bad;
+  request.base = base;
+  request.load = arguments.network.load();
+  request.orientation = arguments.network.orientation;
+  request.threads = arguments.network.threads;
+  request.cache = cache_file(arguments);
+  request.run = arguments.out.empty() ? fs::path("runs") / run_name(request.pictures) : arguments.out;
+  if (arguments.dropout) {
+    request.training.dropout = *arguments.dropout;
+  } else if (request.training.head == HeadKind::kMlp) {
+    request.training.dropout = kMlpDropout;
+  }
+  request.arguments = arguments_json(arguments, request);
+  return request;
+}
+
+void print_json(const TrainSummary& summary) {
+  nlohmann::ordered_json result{{"run", summary.run.string()}};
+  result.update(accuracy_json(summary.evaluation));
+  result["seconds"] = summary.seconds;
+  if (!summary.folds.empty()) result["folds"] = summary.folds;
+  print_result(result.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void print_for_people(const TrainSummary& summary) {
+  std::string text = evaluation_text(summary.evaluation, summary.evaluated_on);
+  if (!summary.folds.empty()) {
+    text += "\nFolds:";
+    for (const double fold : summary.folds) text += fmt::format("  {:.1f} %", 100 * fold);
+    text += "\n";
+  }
+  text += "\n";
+  for (const std::string& note : summary.notes) text += note + "\n";
+  text += fmt::format("\nModel   {}\nReport  {}\nTime    {:.1f} s\n", (summary.run / "model.onnx").string(),
+                      (summary.run / "report.html").string(), summary.seconds);
+  if (!summary.earlier.empty()) text += fmt::format("The earlier run is kept as {}\n", summary.earlier.string());
+  print_result(text);
+}
+
+int train(const TrainArguments& arguments, const std::stop_token& stop) {
+  TerminalProgress progress;
+  const fs::path base = arguments.network.find(progress, stop);
+  const TrainSummary summary = train_run(make_request(arguments, base), progress, stop);
+  print_problems(summary.problems);
+  if (arguments.output.json) {
+    print_json(summary);
+  } else {
+    print_for_people(summary);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void declare_train(CLI::App& app, Command& command) {
+  auto* sub = app.add_subcommand("train", "Retrain the network to your own classes");
+  const auto arguments = std::make_shared<TrainArguments>();
+  arguments->dataset.declare(*sub);
+  sub->add_option("--class-names", arguments->class_names, "Names of labels 0, 1, … of the CSV, or the order of the classes")
+      ->type_name("A,B,…");
+  declare_split(*sub, *arguments);
+  sub->add_option("--out", arguments->out, "The run folder [runs/NAME, after the folder of pictures]")->type_name("DIR");
+  arguments->network.declare(*sub);
+  auto* cache = sub->add_option("--cache", arguments->cache, "Where features are kept between runs [the user's cache]")->type_name("FILE");
+  sub->add_flag("--no-cache", arguments->no_cache, "Compute every feature anew and keep none")->excludes(cache);
+  arguments->output.declare_json(*sub);
+  declare_head(*sub, *arguments);
+  declare_optimizer(*sub, arguments->request.training);
+  sub->footer(R"(Examples:
+  engraft train photos/                                   one folder per class
+  engraft train photos/ --labels metadata.csv --class-names clean,dirty
+  engraft train photos/ --folds 5                         the most honest figure for a small set
+  engraft train photos/ --head mlp --views 4 --epochs 100
+
+The run folder gets model.onnx, report.html, curves.png, confusion.png, predictions.png, results.csv, predictions.csv,
+split.csv and args.json. Features are kept in the user's cache: a second run computes only what is new.)");
+  sub->callback([&command, arguments] {
+    command.run = [&command, arguments] { return train(*arguments, command.stop); };
+  });
+}
+
+}  // namespace engraft::cli
