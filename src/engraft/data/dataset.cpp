@@ -62,9 +62,13 @@ void require_samples(const Dataset& dataset) {
   if (!dataset.samples.empty()) return;
   std::string why = "; one folder a class, or a table of labels (--labels), is needed";
   if (!dataset.problems.empty()) {
-    const Problem& first = dataset.problems.front();
-    why = fmt::format("; the first of {} problem{}: {}: {}", dataset.problems.size(),
-                      dataset.problems.size() == 1 ? "" : "s", first.where, first.what);
+    constexpr std::size_t kShown = 3;
+    why = fmt::format("; {} problem{}", dataset.problems.size(),
+                      dataset.problems.size() == 1 ? "" : "s");
+    for (std::size_t i = 0; i < std::min(kShown, dataset.problems.size()); ++i) {
+      why += fmt::format("; {}: {}", dataset.problems[i].where, dataset.problems[i].what);
+    }
+    if (dataset.problems.size() > kShown) why += "; …";
   }
   throw Error(ErrorKind::kBadInput,
               fmt::format("{}: no labelled picture{}", dataset.folder.string(), why));

@@ -37,7 +37,9 @@ std::vector<bool> choose_groups(const std::vector<const Group*>& groups, std::si
   // Only sets of many duplicates come here, for single pictures fill any gap. first[s]: the group
   // with which the sum s is first reached; the way back through it uses no group twice.
   constexpr std::size_t kNever = static_cast<std::size_t>(-1);
-  const std::size_t limit = std::min(most, 2 * target);  // above it, 1 is as near
+  std::size_t largest = 0;
+  for (const Group* group : groups) largest = std::max(largest, group->members.size());
+  const std::size_t limit = std::min(most, target + largest);  // nothing nearer lies above
   std::vector<std::size_t> first(limit + 1, kNever);
   first[0] = groups.size();
   for (std::size_t i = 0; i < groups.size(); ++i) {

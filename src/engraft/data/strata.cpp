@@ -23,10 +23,6 @@ std::uint64_t random_key(std::uint64_t seed, std::string_view name) {
   return Rng(seed, kSplitStream, item).next_u64();
 }
 
-std::string quoted(std::span<const std::string> names) {
-  return fmt::format("'{}'", fmt::join(names, "', '"));
-}
-
 /// "a.jpg, b.jpg and 3 more"
 std::string in_short(std::span<const Sample> samples, std::span<const std::size_t> members) {
   constexpr std::size_t kShown = 3;
@@ -102,8 +98,8 @@ std::vector<Problem> duplicate_problems(std::span<const Sample> samples,
   std::map<int, std::vector<std::size_t>> by_number;
   for (std::size_t i = 0; i < samples.size(); ++i) by_number[groups[i]].push_back(i);
   std::vector<Problem> problems;
-  for (auto& [number, members] : by_number) {
-    if (members.size() < 2) continue;
+  for (auto& entry : by_number) {
+    std::vector<std::size_t>& members = entry.second;
     std::sort(members.begin(), members.end(),
               [&](std::size_t a, std::size_t b) { return samples[a].name < samples[b].name; });
     std::set<int> labels;
@@ -112,19 +108,19 @@ std::vector<Problem> duplicate_problems(std::span<const Sample> samples,
       labels.insert(samples[i].label);
       if (!subsets.empty()) sides.insert(subsets[i]);
     }
-    const auto report = [&](Problem::Kind kind, const std::string& with,
-                            std::vector<std::string> of) {
-      problems.push_back(
-          {kind, samples[members.front()].name,
-           fmt::format("the same pixels as {}, with {} {}",
-                       in_short(samples, std::span(members).subspan(1)), with, quoted(of))});
+    const auto report = [&](Problem::Kind kind, std::string_view with,
+                            const std::vector<std::string>& values) {
+      const std::string others = in_short(samples, std::span(members).subspan(1));
+      problems.push_back({kind, samples[members.front()].name,
+                          fmt::format("the same pixels as {}, with the {} '{}'", others, with,
+                                      fmt::join(values, "', '"))});
     };
-    std::vector<std::string> names;
-    for (const int label : labels) names.push_back(class_names[static_cast<std::size_t>(label)]);
-    if (labels.size() > 1) report(Problem::Kind::kConflictingLabel, "the labels", names);
-    names.clear();
-    for (const Subset side : sides) names.emplace_back(name_of(side));
-    if (sides.size() > 1) report(Problem::Kind::kStraddling, "the subsets", names);
+    std::vector<std::string> values;
+    for (const int label : labels) values.push_back(class_names[static_cast<std::size_t>(label)]);
+    if (labels.size() > 1) report(Problem::Kind::kConflictingLabel, "labels", values);
+    values.clear();
+    for (const Subset side : sides) values.emplace_back(name_of(side));
+    if (sides.size() > 1) report(Problem::Kind::kStraddling, "subsets", values);
   }
   std::stable_sort(problems.begin(), problems.end(),
                    [](const Problem& a, const Problem& b) { return a.where < b.where; });

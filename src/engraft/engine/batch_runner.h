@@ -10,8 +10,8 @@
 
 namespace engraft {
 
-/// Pictures per micro-batch. Part of a run's arguments: four keep the early blocks' activations in
-/// the cache.
+/// Pictures per micro-batch: enough to read the late layers' parameters once for several pictures,
+/// few enough to keep a worker's memory in the cache.
 inline constexpr int kMicroBatch = 4;
 
 /// Runs a network over many pictures: a worker takes a micro-batch, fills it (decoding overlaps the
@@ -19,6 +19,7 @@ inline constexpr int kMicroBatch = 4;
 /// not depend on the number of threads, on its place in the batch, or on its neighbours.
 class BatchRunner {
  public:
+  /// Errors are those of Plan::compile. The pool must outlive the runner.
   BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool);
   ~BatchRunner();
 
@@ -28,6 +29,7 @@ class BatchRunner {
   /// Receives the output of picture i; called from the worker threads, once a picture.
   using Take = std::function<void(std::size_t i, std::span<const float> output)>;
 
+  /// One run at a time. An exception of fill or take stops the run and is rethrown here.
   void run(std::size_t count, const Fill& fill, const Take& take);
 
  private:

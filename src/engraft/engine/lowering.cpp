@@ -76,9 +76,7 @@ class Lowering {
               .input = resolve(node.inputs[0]),
               .output = node.output,
               .parameters = node.parameters,
-              .attributes = node.attributes,
-              .addend = {},
-              .activation = {}};
+              .attributes = node.attributes};
     if (node.op == Op::kAdd) step.addend = resolve(node.inputs[1]);
     steps_.push_back(std::move(step));
   }

@@ -11,15 +11,15 @@ namespace engraft {
 /// What one primitive computes: y = activation(op(x) + addend).
 struct Step {
   Op op = Op::kAdd;
-  std::string name;  ///< of the node it came from, for messages
+  std::string name{};  ///< of the node it came from, for messages
   ValueId input = 0;
   ValueId output = 0;
-  std::vector<std::string> parameters;
-  Attributes attributes;
+  std::vector<std::string> parameters{};
+  Attributes attributes{};
   /// kAdd: the second operand. kConv, kDepthwiseConv: the result is added to this value and takes
   /// over its memory.
-  std::optional<ValueId> addend;
-  std::optional<Op> activation;  ///< kRelu, kRelu6 or kSigmoid
+  std::optional<ValueId> addend{};
+  std::optional<Op> activation{};  ///< kRelu, kRelu6 or kSigmoid
 
   /// True when the output stands where the addend stood.
   [[nodiscard]] bool in_place() const { return addend && op != Op::kAdd; }

@@ -128,10 +128,6 @@ memory::desc pictures(const Shape& shape, int batch) {
   return {{batch, shape[2], shape[0], shape[1]}, kF32, memory::format_tag::nhwc};
 }
 
-memory::desc vectors(const Shape& shape, int batch) {
-  return {{batch, shape[0]}, kF32, memory::format_tag::nc};
-}
-
 void append_activation(dnnl::post_ops& post, Op activation) {
   switch (activation) {
     case Op::kRelu:
@@ -165,28 +161,29 @@ Compiled finish(const dnnl::engine& engine, const typename Primitive::primitive_
           .parameters = {}};
 }
 
-Compiled convolution(const OperationSpec& spec, const dnnl::engine& engine) {
-  const Step& step = spec.step;
+/// A convolution's extents and how its kernel stands in Weights.
+struct ConvolutionSpec {
+  memory::desc source, destination;
+  memory::dims kernel;
+  memory::format_tag kernel_layout = memory::format_tag::hwio;
+};
+
+Compiled convolution(const Step& step, const ConvolutionSpec& spec, const dnnl::engine& engine) {
   const Attributes& a = step.attributes;
-  const bool depthwise = step.op == Op::kDepthwiseConv;
-  const std::int64_t in = spec.input[2], out = spec.output[2], k = a.kernel;
-  const memory::dims dims = depthwise ? memory::dims{in, 1, 1, k, k} : memory::dims{out, in, k, k};
-  const memory::desc source = pictures(spec.input, spec.batch);
-  const memory::desc bias = step.parameters.size() > 1
-                                ? memory::desc({out}, kF32, memory::format_tag::x)
-                                : memory::desc();
+  const memory::desc bias = step.parameters.size() > 1 ? memory::desc({spec.destination.dims()[1]},
+                                                                      kF32, memory::format_tag::x)
+                                                       : memory::desc();
   const dnnl::convolution_forward::desc desc(
-      kInference, dnnl::algorithm::convolution_direct, source,
-      memory::desc(dims, kF32, memory::format_tag::any), bias, pictures(spec.output, spec.batch),
+      kInference, dnnl::algorithm::convolution_direct, spec.source,
+      memory::desc(spec.kernel, kF32, memory::format_tag::any), bias, spec.destination,
       {a.stride, a.stride}, {a.padding.top, a.padding.left}, {a.padding.bottom, a.padding.right});
   const dnnl::convolution_forward::primitive_desc primitive(desc, attributes(step), engine);
 
   Compiled compiled = finish<dnnl::convolution_forward>(engine, primitive);
-  compiled.input = source;
-  const auto given = depthwise ? memory::format_tag::hwigo : memory::format_tag::hwio;
+  compiled.input = spec.source;
   compiled.parameters.push_back({.name = step.parameters[0],
                                  .argument = DNNL_ARG_WEIGHTS,
-                                 .given = memory::desc(dims, kF32, given),
+                                 .given = memory::desc(spec.kernel, kF32, spec.kernel_layout),
                                  .packed = primitive.weights_desc()});
   if (step.parameters.size() > 1) {
     compiled.parameters.push_back(
@@ -195,29 +192,35 @@ Compiled convolution(const OperationSpec& spec, const dnnl::engine& engine) {
   return compiled;
 }
 
-Compiled dense(const OperationSpec& spec, const dnnl::engine& engine) {
-  const Step& step = spec.step;
-  const memory::dims dims{spec.output[0], spec.input[0]};
-  const memory::desc source = vectors(spec.input, spec.batch);
-  const memory::desc bias = step.parameters.size() > 1
-                                ? memory::desc({spec.output[0]}, kF32, memory::format_tag::x)
-                                : memory::desc();
-  const dnnl::inner_product_forward::desc desc(kInference, source,
-                                               memory::desc(dims, kF32, memory::format_tag::any),
-                                               bias, vectors(spec.output, spec.batch));
-  const dnnl::inner_product_forward::primitive_desc primitive(desc, attributes(step), engine);
+Compiled convolution(const OperationSpec& spec, const dnnl::engine& engine) {
+  const std::int64_t k = spec.step.attributes.kernel;
+  return convolution(spec.step,
+                     {.source = pictures(spec.input, spec.batch),
+                      .destination = pictures(spec.output, spec.batch),
+                      .kernel = {spec.output[2], spec.input[2], k, k},
+                      .kernel_layout = memory::format_tag::hwio},
+                     engine);
+}
 
-  Compiled compiled = finish<dnnl::inner_product_forward>(engine, primitive);
-  compiled.input = source;
-  compiled.parameters.push_back({.name = step.parameters[0],
-                                 .argument = DNNL_ARG_WEIGHTS,
-                                 .given = memory::desc(dims, kF32, memory::format_tag::io),
-                                 .packed = primitive.weights_desc()});
-  if (step.parameters.size() > 1) {
-    compiled.parameters.push_back(
-        {.name = step.parameters[1], .argument = DNNL_ARG_BIAS, .given = bias, .packed = bias});
-  }
-  return compiled;
+Compiled depthwise_convolution(const OperationSpec& spec, const dnnl::engine& engine) {
+  const std::int64_t k = spec.step.attributes.kernel;
+  return convolution(spec.step,
+                     {.source = pictures(spec.input, spec.batch),
+                      .destination = pictures(spec.output, spec.batch),
+                      .kernel = {spec.input[2], 1, 1, k, k},
+                      .kernel_layout = memory::format_tag::hwigo},
+                     engine);
+}
+
+/// A dense layer as a 1×1 convolution of one picture whose pixels are the batch. oneDNN's own inner
+/// product splits a long sum among its threads, so its bits depend on their number.
+Compiled dense(const OperationSpec& spec, const dnnl::engine& engine) {
+  return convolution(spec.step,
+                     {.source = pictures({1, spec.batch, spec.input[0]}, 1),
+                      .destination = pictures({1, spec.batch, spec.output[0]}, 1),
+                      .kernel = {spec.output[0], spec.input[0], 1, 1},
+                      .kernel_layout = memory::format_tag::hwio},
+                     engine);
 }
 
 Compiled batch_norm(const OperationSpec& spec, const dnnl::engine& engine) {
@@ -287,8 +290,9 @@ Compiled compile(const OperationSpec& spec) {
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   switch (spec.step.op) {
     case Op::kConv:
-    case Op::kDepthwiseConv:
       return convolution(spec, engine);
+    case Op::kDepthwiseConv:
+      return depthwise_convolution(spec, engine);
     case Op::kDense:
       return dense(spec, engine);
     case Op::kBatchNorm:

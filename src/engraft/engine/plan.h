@@ -9,12 +9,17 @@
 namespace engraft {
 
 struct PlanOptions {
-  int batch = 1;    ///< pictures per forward()
-  int threads = 1;  ///< inside an operator; 1 unless a single picture's latency matters
+  int batch = 1;  ///< pictures per forward()
+  /// Threads inside an operator. More than one halves a single picture's time on an idle machine,
+  /// but they meet after every operator and wait for each other spinning: on a busy one they are
+  /// many times slower than one. Many pictures are better spread over a ThreadPool (BatchRunner).
+  int threads = 1;
 };
 
 /// A graph compiled for one batch size: oneDNN primitives, weights packed, memory laid out.
-/// Immutable; forward() may run on many threads at once, each with a Workspace of its own.
+/// Immutable; forward() may run on many threads at once, each with a Workspace of its own. On
+/// processors with AVX or more, a picture's output has the same bits for any batch size, place in
+/// the batch and number of threads; another kind of processor may round otherwise.
 class Plan {
  public:
   /// Scratch memory of one forward() at a time. Made once per worker and reused: no allocation per
@@ -32,7 +37,8 @@ class Plan {
     std::unique_ptr<Impl> impl_;
   };
 
-  /// Folds batch norm first. Throws Error(kBadInput) if weights are missing or misshapen.
+  /// Folds batch norm first. Throws Error(kBadInput) if weights are missing or misshapen,
+  /// Error(kUsage) for options out of range or a workspace of more than 32 GB.
   static Plan compile(const Graph& graph, const Weights& weights, const PlanOptions& options = {});
   ~Plan();
   Plan(Plan&&) noexcept;
@@ -45,8 +51,10 @@ class Plan {
   /// Bytes of one Workspace.
   [[nodiscard]] std::size_t workspace_bytes() const;
 
+  /// The plan must outlive it. One thread at a time.
   [[nodiscard]] Workspace make_workspace() const;
-  /// The workspace's input, batch() · input_size() values, 64-byte aligned: fill it, then run.
+  /// The workspace's input, batch() · input_size() values, 64-byte aligned: fill it, then run. It
+  /// keeps its values. Throws Error(kUsage) for a workspace of another plan, as forward() does.
   [[nodiscard]] std::span<float> input(Workspace& workspace) const;
   /// Runs on the input; the result, batch() · output_size() values, is valid until the next
   /// forward() on the workspace.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -25,13 +25,18 @@ struct OnnxModel {
 };
 
 /// ONNX, opset 13. Input "image": float [N,H,W,3], upright RGB 0…255; scaling, channel order and
-/// layout are nodes inside. Output "probabilities" (or the graph's output name): float [N,C]. Batch
-/// norm is kept as it is, so that reading gives the same Graph and bit-identical Weights. Equal
-/// input gives equal bytes.
+/// layout are nodes inside (x = pixel · scale + offset, rounded to float after either). Output:
+/// "probabilities", float [N,C], if the graph ends in softmax or sigmoid, else the graph's output
+/// under its own name; one of rank 3 is [N,C,H,W]. Batch norm and dropout are kept as they are, so
+/// that reading gives the same Graph and, of the weights that it uses, the same bits. Equal input
+/// gives equal bytes.
+/// Throws Error(kUsage) for a network that does not take [H,W,3] and for names that collide in
+/// ONNX, where values and parameters share one space; what check_weights throws.
 [[nodiscard]] Bytes write_onnx(const OnnxModel& model);
 
-/// Reads what write_onnx writes. Throws Error(kBadInput) for damaged bytes and Error(kUnsupported),
-/// naming the node, for ONNX that engraft did not write. `name` stands at the head of messages.
+/// Reads what write_onnx writes. Throws Error(kBadInput) for damaged or truncated bytes and
+/// Error(kUnsupported), naming the node, for ONNX that engraft did not write. `name` stands at the
+/// head of messages.
 [[nodiscard]] OnnxModel read_onnx(std::span<const std::byte> bytes, const std::string& name);
 
 }  // namespace engraft

@@ -14,7 +14,6 @@ constexpr std::size_t kFileHeader = 14;
 constexpr std::uint32_t kCoreHeader = 12;
 constexpr std::uint32_t kInfoHeader = 40;
 constexpr std::uint32_t kOs2Header = 64;
-constexpr std::uint32_t kInfoHeaderWithMasks = 52;
 constexpr std::uint32_t kInfoHeaderWithAlpha = 56;
 
 [[noreturn]] void fail(std::string_view why) {

@@ -14,7 +14,8 @@
 namespace engraft {
 namespace {
 
-constexpr std::string_view kReadable = "engraft reads JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF";
+constexpr std::string_view kReadable =
+    "engraft reads JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF";
 
 /// Pictures and things mistaken for pictures that deserve their name in the message.
 struct KnownSignature {

@@ -181,8 +181,8 @@ Stored bmp(Input bytes, const DecodeOptions& options) {
   const bool runs =
       header.compression == Compression::kRle8 || header.compression == Compression::kRle4;
   Stored stored;
-  stored.image = runs ? RunLengthReader(header, pixels).read()
-                      : read_rows(std::move(header), pixels);
+  stored.image =
+      runs ? RunLengthReader(header, pixels).read() : read_rows(std::move(header), pixels);
   return stored;
 }
 

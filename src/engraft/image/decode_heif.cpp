@@ -25,8 +25,8 @@ void require(const heif_error& error) {
   if (error.code == heif_error_Ok) return;
   std::string message = error.message ? error.message : "unknown error";
   std::ranges::replace(message, '\n', ' ');
-  const bool unsupported = error.code == heif_error_Unsupported_filetype ||
-                           error.code == heif_error_Unsupported_feature;
+  const bool unsupported =
+      error.code == heif_error_Unsupported_filetype || error.code == heif_error_Unsupported_feature;
   throw Error(unsupported ? ErrorKind::kUnsupported : ErrorKind::kBadInput,
               fmt::format("is a {} ({})",
                           unsupported ? "HEIF picture of a kind that cannot be read"
@@ -51,6 +51,9 @@ Owned<heif_context> open(Input bytes, const DecodeOptions& options) {
 Owned<heif_image> decode(const heif_image_handle* handle, const DecodeOptions& options) {
   const Owned<heif_decoding_options> settings(heif_decoding_options_alloc());
   if (!settings) throw std::bad_alloc();
+  // Of the two AV1 decoders, dav1d complains on standard error. Where aom is missing, and for
+  // HEVC, the library falls back to its best.
+  settings->decoder_id = "aom";
   settings->convert_hdr_to_8bit = 1;
   settings->strict_decoding = 1;
   settings->ignore_transformations = options.orientation == Orientation::kAsStored;
@@ -82,8 +85,8 @@ Stored heif(Input bytes, const DecodeOptions& options) {
 
   const bool has_alpha =
       heif_image_get_chroma_format(decoded.get()) == heif_chroma_interleaved_RGBA;
-  const Alpha alpha = heif_image_handle_is_premultiplied_alpha(primary) ? Alpha::kPremultiplied
-                                                                        : Alpha::kStraight;
+  const Alpha alpha =
+      heif_image_handle_is_premultiplied_alpha(primary) ? Alpha::kPremultiplied : Alpha::kStraight;
   Stored stored{.image = Image(width, height)};
   for (int y = 0; y < height; ++y) {
     const std::uint8_t* from = plane + static_cast<std::ptrdiff_t>(stride) * y;

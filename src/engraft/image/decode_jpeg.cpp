@@ -48,9 +48,9 @@ class Decompressor {
 
   void read_header() {
     require(jpeg::run(errors_, [&] { jpeg_read_header(&info_, TRUE); }));
-    // With one scan, missing pixels show as such; with several, a file cut between two would pass
-    // as a blurred picture.
-    errors_.end_required = jpeg_has_multiple_scans(&info_) != FALSE;
+    // With one Huffman-coded scan, missing pixels show as such. With several, a file cut between
+    // two would pass as a blurred picture; arithmetic codes go on reading zeros.
+    errors_.end_required = jpeg_has_multiple_scans(&info_) != FALSE || info_.arith_code != FALSE;
   }
 
   [[nodiscard]] Size size() const {

@@ -23,8 +23,7 @@ using Context = std::unique_ptr<spng_ctx, ContextDeleter>;
 [[noreturn]] void fail(int code) {
   if (code == SPNG_EMEM) throw std::bad_alloc();
   if (code == SPNG_IO_EOF || code == SPNG_EOF || code == SPNG_EIDAT_TOO_SHORT) {
-    throw Error(ErrorKind::kBadInput,
-                "is a truncated PNG: the file ends before the picture does");
+    throw Error(ErrorKind::kBadInput, "is a truncated PNG: the file ends before the picture does");
   }
   throw Error(ErrorKind::kBadInput, fmt::format("is a damaged PNG ({})", spng_strerror(code)));
 }

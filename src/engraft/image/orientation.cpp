@@ -80,8 +80,7 @@ ExifOrientation exif_orientation(std::span<const std::byte> exif) {
 
   const ExifDataPointer data = parse(block);
   if (!data) return ExifOrientation::kUpright;
-  const ExifEntry* entry =
-      exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
+  const ExifEntry* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
   if (entry == nullptr || entry->data == nullptr || entry->components < 1) {
     return ExifOrientation::kUpright;
   }

@@ -64,10 +64,8 @@ Image fit_crop(const Image& image, const Preprocessing& p) {
   }
   x.first = centre_cut(x.to, x.count);
   y.first = centre_cut(y.to, y.count);
-  return resample(image, {.source_box = whole_of(image),
-                          .x = x,
-                          .y = y,
-                          .interpolation = p.interpolation});
+  return resample(
+      image, {.source_box = whole_of(image), .x = x, .y = y, .interpolation = p.interpolation});
 }
 
 /// round(a · b / c), at least 1.
@@ -155,10 +153,10 @@ Image fit(const Image& image, const Preprocessing& preprocessing) {
 void normalise(const Image& fitted, const Preprocessing& preprocessing, std::span<float> out) {
   if (fitted.width != preprocessing.width || fitted.height != preprocessing.height ||
       out.size() != fitted.pixels.size()) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("a picture of {} × {} for an input of {} × {} and {} values",
-                            fitted.width, fitted.height, preprocessing.width,
-                            preprocessing.height, out.size()));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("a picture of {} × {} for an input of {} × {} and {} values", fitted.width,
+                    fitted.height, preprocessing.width, preprocessing.height, out.size()));
   }
   const auto [scale0, scale1, scale2] = preprocessing.scale;
   const auto [offset0, offset1, offset2] = preprocessing.offset;

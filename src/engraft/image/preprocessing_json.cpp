@@ -64,7 +64,8 @@ class Members {
 
   std::array<float, 3> three(const char* name) {
     const Json& value = at(name);
-    if (!value.is_array() || value.size() != 3) fail(fmt::format("\"{}\" is not three numbers", name));
+    if (!value.is_array() || value.size() != 3)
+      fail(fmt::format("\"{}\" is not three numbers", name));
     return {finite(value[0], name), finite(value[1], name), finite(value[2], name)};
   }
 

@@ -1,8 +1,11 @@
 #include "engraft/image/resample.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
+#include <cstring>
+#include <span>
 #include <vector>
 
 #include "engraft/image/filter_taps.h"
@@ -10,8 +13,15 @@
 namespace engraft {
 namespace {
 
-/// R, G, B and a spare: one pixel fills one vector register on every CPU this is built for.
-using Pixel __attribute__((vector_size(16))) = float;
+/// One pixel and whatever follows it: a vector register on every CPU this is built for.
+constexpr std::size_t kLanes = 4;
+using Pixel __attribute__((vector_size(kLanes * sizeof(float)))) = float;
+
+Pixel load(const float* from) {
+  Pixel pixel;
+  std::memcpy(&pixel, from, sizeof pixel);
+  return pixel;
+}
 
 std::uint8_t round_to_byte(float value) {
   return static_cast<std::uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f));
@@ -21,23 +31,49 @@ const std::uint8_t* source_row(const Image& image, const Box& box, int y) {
   return image.row(box.top + y) + 3 * static_cast<std::ptrdiff_t>(box.left);
 }
 
-void widen_row(const std::uint8_t* rgb, std::size_t count, Pixel* out) {
-  for (std::size_t x = 0; x < count; ++x, rgb += 3) {
-    out[x] = Pixel{static_cast<float>(rgb[0]), static_cast<float>(rgb[1]),
-                   static_cast<float>(rgb[2]), 0};
+void widen(std::span<const std::uint8_t> from, float* to) {
+  for (std::size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i]);
+}
+
+/// Sums that already hold the ½ of the rounding → bytes. Plain minima and maxima, which compilers
+/// turn into vector instructions.
+void narrow(std::span<const float> from, std::uint8_t* to) {
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const float low = from[i] < 0.0f ? 0.0f : from[i];
+    const float both = low > 255.0f ? 255.0f : low;
+    to[i] = static_cast<std::uint8_t>(static_cast<int>(both));
   }
 }
 
-void filter_row(const Pixel* row, const FilterTaps& taps, std::uint8_t* out) {
-  for (std::size_t i = 0; i < taps.outputs(); ++i, out += 3) {
-    const std::span<const float> weights = taps.weights(i);
-    const Pixel* from = row + taps.first(i);
-    Pixel sum{};
-    for (std::size_t k = 0; k < weights.size(); ++k) {
-      const float w = weights[k];
-      sum += from[k] * Pixel{w, w, w, w};
+/// Rows filtered together, so that each weight is spread over a register once for all of them.
+constexpr std::size_t kRowsAtOnce = 4;
+
+/// kRowsAtOnce rows of floats, three a pixel, with room for a fourth lane after the last.
+class RowBlock {
+ public:
+  explicit RowBlock(std::size_t values)
+      : stride_(values + kLanes), values_(stride_ * kRowsAtOnce) {}
+  [[nodiscard]] float* row(std::size_t r) { return values_.data() + r * stride_; }
+  [[nodiscard]] const float* row(std::size_t r) const { return values_.data() + r * stride_; }
+
+ private:
+  std::size_t stride_;
+  std::vector<float> values_;
+};
+
+void filter_rows(const RowBlock& rows, const FilterTaps& taps, RowBlock& sums) {
+  for (std::size_t i = 0; i < taps.outputs(); ++i) {
+    std::size_t at = 3 * static_cast<std::size_t>(taps.first(i));
+    std::array<Pixel, kRowsAtOnce> sum;
+    sum.fill(Pixel{0.5f, 0.5f, 0.5f, 0.5f});
+    for (const float weight : taps.weights(i)) {
+      const Pixel w{weight, weight, weight, weight};
+      for (std::size_t r = 0; r < kRowsAtOnce; ++r) sum[r] += load(rows.row(r) + at) * w;
+      at += 3;
     }
-    for (int c = 0; c < 3; ++c) out[c] = round_to_byte(sum[c]);
+    for (std::size_t r = 0; r < kRowsAtOnce; ++r) {
+      std::memcpy(sums.row(r) + 3 * i, &sum[r], sizeof sum[r]);
+    }
   }
 }
 
@@ -46,13 +82,20 @@ Image filter_horizontally(const Image& image, const Box& box, const FilterTaps& 
                           const TapRange& rows) {
   Image out(static_cast<int>(taps.outputs()), rows.last - rows.first);
   const TapRange columns = taps.range();
-  // Only the columns that some output looks at are widened.
-  std::vector<Pixel> row(static_cast<std::size_t>(columns.last));
-  const std::size_t used = static_cast<std::size_t>(columns.last - columns.first);
-  for (int y = 0; y < out.height; ++y) {
-    widen_row(source_row(image, box, rows.first + y) + 3 * static_cast<std::ptrdiff_t>(columns.first),
-              used, row.data() + columns.first);
-    filter_row(row.data(), taps, out.row(y));
+  const std::size_t before = 3 * static_cast<std::size_t>(columns.first);
+  const std::size_t used = 3 * static_cast<std::size_t>(columns.last) - before;
+  const std::size_t values = 3 * taps.outputs();
+  RowBlock block(before + used), sums(values);
+  for (int y = 0; y < out.height; y += static_cast<int>(kRowsAtOnce)) {
+    const std::size_t count = std::min<std::size_t>(kRowsAtOnce, out.height - y);
+    for (std::size_t r = 0; r < count; ++r) {
+      const std::uint8_t* from = source_row(image, box, rows.first + y + static_cast<int>(r));
+      widen({from + before, used}, block.row(r) + before);
+    }
+    filter_rows(block, taps, sums);  // of a last, shorter block some rows for nothing
+    for (std::size_t r = 0; r < count; ++r) {
+      narrow({sums.row(r), values}, out.row(y + static_cast<int>(r)));
+    }
   }
   return out;
 }
@@ -70,10 +113,7 @@ Image filter_vertically(const Image& rows, int first_row, const FilterTaps& taps
       const std::uint8_t* row = rows.row(from++);
       for (std::size_t v = 0; v < values; ++v) sums[v] += weight * static_cast<float>(row[v]);
     }
-    std::uint8_t* to = out.row(y);
-    for (std::size_t v = 0; v < values; ++v) {
-      to[v] = static_cast<std::uint8_t>(static_cast<int>(std::clamp(sums[v], 0.0f, 255.0f)));
-    }
+    narrow(sums, out.row(y));
   }
   return out;
 }
@@ -93,15 +133,15 @@ Image resample_filtered(const Image& image, const ResampleSpec& spec) {
   const bool same_height = spec.y.to == spec.y.from;
   const int first_row = static_cast<int>(spec.y.first);  // used where it is one of the source
   const TapRange rows = same_height ? TapRange{first_row, first_row + spec.y.count} : down.range();
-  Image narrow = same_width ? copy_box(image, {.left = spec.source_box.left +
-                                                       static_cast<int>(spec.x.first),
-                                               .top = spec.source_box.top + rows.first,
-                                               .width = spec.x.count,
-                                               .height = rows.last - rows.first})
-                            : filter_horizontally(image, spec.source_box,
-                                                  FilterTaps(spec.x, spec.interpolation), rows);
-  if (same_height) return narrow;
-  return filter_vertically(narrow, rows.first, down);
+  Image slim = same_width
+                   ? copy_box(image, {.left = spec.source_box.left + static_cast<int>(spec.x.first),
+                                      .top = spec.source_box.top + rows.first,
+                                      .width = spec.x.count,
+                                      .height = rows.last - rows.first})
+                   : filter_horizontally(image, spec.source_box,
+                                         FilterTaps(spec.x, spec.interpolation), rows);
+  if (same_height) return slim;
+  return filter_vertically(slim, rows.first, down);
 }
 
 /// Source index of every output: floor((i + ½) · from / to), summed step by step as Pillow does, so
@@ -128,7 +168,8 @@ Image resample_nearest(const Image& image, const ResampleSpec& spec) {
   const std::vector<int> columns = nearest_indices(spec.x), rows = nearest_indices(spec.y);
   Image out(spec.x.count, spec.y.count);
   for (int y = 0; y < out.height; ++y) {
-    const std::uint8_t* from = source_row(image, spec.source_box, rows[static_cast<std::size_t>(y)]);
+    const std::uint8_t* from =
+        source_row(image, spec.source_box, rows[static_cast<std::size_t>(y)]);
     std::uint8_t* to = out.row(y);
     for (const int x : columns) {
       std::copy_n(from + 3 * static_cast<std::ptrdiff_t>(x), 3, to);

@@ -25,9 +25,8 @@ std::string_view name_of(Interpolation interpolation) {
 
 Image resize(const Image& image, Size to, Interpolation interpolation) {
   if (image.width < 1 || image.height < 1 || to.width < 1 || to.height < 1) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("cannot resize a picture from {} × {} to {} × {}", image.width,
-                            image.height, to.width, to.height));
+    throw Error(ErrorKind::kUsage, fmt::format("cannot resize a picture from {} × {} to {} × {}",
+                                               image.width, image.height, to.width, to.height));
   }
   if (to == image.size()) return image;
   return resample(image, {.source_box = {.width = image.width, .height = image.height},

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engraft/base/error.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/model/model.h"
 

@@ -18,11 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One picture at a time on all threads. Each caller takes a workspace and gives it back.
+/// One picture at a time on the calling thread. Each caller takes a workspace and gives it back.
 class SingleRunner {
  public:
-  SingleRunner(const Network& network, int threads)
-      : plan_(Plan::compile(network.graph, network.weights, {.batch = 1, .threads = threads})) {}
+  explicit SingleRunner(const Network& network)
+      : plan_(Plan::compile(network.graph, network.weights, {.batch = 1, .threads = 1})) {}
 
   std::vector<float> run(const Image& fitted, const Preprocessing& preprocessing) {
     Plan::Workspace workspace = take();
@@ -92,7 +92,7 @@ struct Classifier::Impl {
 
   SingleRunner& single_runner() {
     const std::lock_guard lock(compile_mutex);
-    if (!single) single.emplace(model.network, threads);
+    if (!single) single.emplace(model.network);
     return *single;
   }
 

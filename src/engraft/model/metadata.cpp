@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engraft/base/error.h"
 #include "engraft/base/utf8.h"
 
 namespace engraft {

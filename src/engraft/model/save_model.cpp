@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engraft/base/error.h"
 #include "engraft/base/file.h"
 #include "engraft/formats/onnx.h"
 #include "engraft/model/metadata.h"

@@ -13,7 +13,7 @@ struct Ticks {
 };
 
 struct TickRange {
-  double low = 0, high = 1;     ///< finite, low < high
+  double low = 0, high = 1;  ///< finite, low < high
   double smallest_step = 0;  ///< 1 for whole numbers
 };
 

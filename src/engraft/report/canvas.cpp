@@ -1,5 +1,7 @@
 #include "engraft/report/canvas.h"
 
+#include <cairo.h>
+
 #include <numbers>
 
 #include "engraft/report/text.h"
@@ -86,8 +88,7 @@ std::string fit_text(cairo_t* cairo, std::string_view text, const TextStyle& sty
   std::size_t too_long = count_code_points(clean);
   while (fits + 1 < too_long) {
     const std::size_t middle = (fits + too_long) / 2;
-    const std::string cut =
-        std::string(first_code_points(clean, middle)) + std::string(kEllipsis);
+    const std::string cut = std::string(first_code_points(clean, middle)) + std::string(kEllipsis);
     (advance(cairo, cut) <= width ? fits : too_long) = middle;
   }
   return std::string(first_code_points(clean, fits)) + std::string(kEllipsis);
@@ -97,6 +98,10 @@ ScratchContext::ScratchContext() {
   cairo_surface_t* surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
   cairo_.reset(cairo_create(surface));
   cairo_surface_destroy(surface);
+}
+
+void ScratchContext::Destroy::operator()(cairo_t* cairo) const {
+  cairo_destroy(cairo);
 }
 
 }  // namespace engraft

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cairo.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+
+typedef struct _cairo cairo_t;
 
 namespace engraft {
 
@@ -64,8 +64,8 @@ void set_colour(cairo_t* cairo, const Colour& colour);
 /// Adds a closed path with round corners.
 void rounded_rectangle(cairo_t* cairo, const Rectangle& box, double radius);
 
-/// All text below goes through clean_text first. The font is DejaVu Sans, or what Fontconfig puts in
-/// its place. Point is the baseline's left end, middle or right end, as style.align says.
+/// All text below goes through clean_text first. The font is DejaVu Sans, or what Fontconfig puts
+/// in its place. Point is the baseline's left end, middle or right end, as style.align says.
 void draw_text(cairo_t* cairo, Point at, std::string_view text, const TextStyle& style);
 [[nodiscard]] double text_width(cairo_t* cairo, std::string_view text, const TextStyle& style);
 
@@ -81,7 +81,7 @@ class ScratchContext {
 
  private:
   struct Destroy {
-    void operator()(cairo_t* cairo) const { cairo_destroy(cairo); }
+    void operator()(cairo_t* cairo) const;
   };
   std::unique_ptr<cairo_t, Destroy> cairo_;
 };

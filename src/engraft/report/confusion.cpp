@@ -1,3 +1,4 @@
+#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ struct Layout {
   std::vector<int> totals;          ///< of each row
   std::vector<std::string> labels;  ///< fitted
   double cell = 0;
-  double left = 0, top = 0;  ///< of the matrix
+  double left = 0, top = 0;    ///< of the matrix
   std::size_t label_step = 1;  ///< every how many classes are named
   bool slanted = false;        ///< column labels
   TextStyle label_style;

@@ -1,3 +1,4 @@
+#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +16,8 @@ namespace {
 constexpr double kWidth = 780;
 constexpr double kHeight = 310;
 constexpr double kLegendBaseline = 24;
-constexpr double kLabelGap = 13;    ///< between the baselines of direct labels
-constexpr int kMostWithDots = 15;   ///< epochs up to which each is marked with a dot
+constexpr double kLabelGap = 13;   ///< between the baselines of direct labels
+constexpr int kMostWithDots = 15;  ///< epochs up to which each is marked with a dot
 
 constexpr TextStyle kTickStyle{.size = 9.5, .colour = palette::kMuted};
 
@@ -79,8 +80,8 @@ void draw_axes(cairo_t* cairo, const Panel& panel, const Frame& frame) {
     cairo_stroke(cairo);
     TextStyle style = kTickStyle;
     style.align = Align::kRight;
-    draw_text(cairo, {box.x - 7, y + 3.4},
-              tick_label(levels, level) + (panel.is_share ? " %" : ""), style);
+    draw_text(cairo, {box.x - 7, y + 3.4}, tick_label(levels, level) + (panel.is_share ? " %" : ""),
+              style);
   }
   Ticks epochs = round_ticks({.low = frame.first, .high = frame.last, .smallest_step = 1}, 6);
   if (epochs.values.empty() || epochs.values.front() - frame.first > epochs.step / 2) {
@@ -141,8 +142,8 @@ void draw_line(cairo_t* cairo, const Panel& panel, const Series& series, const F
   cairo_restore(cairo);
 }
 
-/// Dots where the epochs are few or a point stands alone between gaps, triangles for what lies above
-/// the scale.
+/// Dots where the epochs are few or a point stands alone between gaps, triangles for what lies
+/// above the scale.
 void draw_points(cairo_t* cairo, const Panel& panel, const Series& series, const Frame& frame) {
   const auto missing = [&](std::size_t i) {
     return i >= series.values.size() || std::isnan(series.values[i]);
@@ -253,8 +254,8 @@ void draw_legend(cairo_t* cairo, const Panel& panel) {
   entry("best epoch", 9);
 }
 
-Panel panel_of(const RunRecord& run, const char* title, float CurvePoint::* training,
-               float CurvePoint::* validation) {
+Panel panel_of(const RunRecord& run, const char* title, float CurvePoint::*training,
+               float CurvePoint::*validation) {
   Panel panel{.title = title,
               .epochs = {},
               .series = {{"training", palette::kVermilion, true, {}},

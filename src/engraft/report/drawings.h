@@ -22,12 +22,12 @@ struct Drawing {
 /// triangle at the upper edge.
 [[nodiscard]] Drawing curves(const RunRecord& run);
 
-/// The confusion matrix: a row per true class, counts, the share of the row as depth of colour, blue
-/// on the diagonal and vermilion off it.
+/// The confusion matrix: a row per true class, counts, the share of the row as depth of colour,
+/// blue on the diagonal and vermilion off it.
 [[nodiscard]] Drawing confusion(const RunRecord& run);
 
-/// The first 20 pictures with true and predicted label and probability; a red frame and a cross mark
-/// the wrong ones.
+/// The first 20 pictures with true and predicted label and probability; a red frame and a cross
+/// mark the wrong ones.
 [[nodiscard]] Drawing predictions(const RunRecord& run);
 
 /// One picture of them.

@@ -105,7 +105,8 @@ std::string notes(const RunRecord& run) {
 std::string folds(const std::vector<double>& accuracies) {
   if (accuracies.empty()) return "";
   double mean = 0;
-  for (const double accuracy : accuracies) mean += accuracy / static_cast<double>(accuracies.size());
+  for (const double accuracy : accuracies)
+    mean += accuracy / static_cast<double>(accuracies.size());
   const auto [low, high] = std::minmax_element(accuracies.begin(), accuracies.end());
   std::string html = fmt::format(
       "<section>\n<h2>Folds</h2>\n<p>Trained {} times, each time on all but one fold and judged on "
@@ -121,7 +122,8 @@ std::string folds(const std::vector<double>& accuracies) {
 std::string drawing(std::string_view heading, std::string_view sentence, const Drawing& drawn,
                     const InlineSvg& options, std::string_view css_class) {
   return fmt::format(
-      "<section>\n<h2>{}</h2>\n<p class=\"muted small\">{}</p>\n<div class=\"drawing{}\">\n{}</div>\n"
+      "<section>\n<h2>{}</h2>\n<p class=\"muted small\">{}</p>\n<div "
+      "class=\"drawing{}\">\n{}</div>\n"
       "</section>\n",
       heading, sentence, css_class, inline_svg(to_svg(drawn), options));
 }
@@ -135,21 +137,23 @@ std::string estimate_cell(const Estimate& estimate) {
 /// A long table folds up behind a line that says what it is.
 std::string folded(std::string table, std::size_t rows, std::string_view noun) {
   if (rows <= kLongTable) return table;
-  return fmt::format("<details><summary>Show all {} {}</summary>\n{}</details>\n", rows, noun, table);
+  return fmt::format("<details><summary>Show all {} {}</summary>\n{}</details>\n", rows, noun,
+                     table);
 }
 
 std::string class_table(const std::vector<ClassMetrics>& classes) {
   if (classes.empty()) return "";
   std::string table =
       "<div class=\"card table\"><table>\n<thead><tr><th scope=\"col\">Class</th>"
-      "<th scope=\"col\" class=\"right\">Pictures</th><th scope=\"col\" class=\"right\">Precision</th>"
+      "<th scope=\"col\" class=\"right\">Pictures</th><th scope=\"col\" "
+      "class=\"right\">Precision</th>"
       "<th scope=\"col\" class=\"right\">Recall</th><th scope=\"col\" class=\"right\">F1</th></tr>"
       "</thead>\n<tbody>\n";
   for (const ClassMetrics& metrics : classes) {
-    table += fmt::format(
-        "<tr><th scope=\"row\">{}</th><td class=\"right number\">{}</td>{}{}{}</tr>\n",
-        html_escape(metrics.label), metrics.n, estimate_cell(metrics.precision),
-        estimate_cell(metrics.recall), estimate_cell(metrics.f1));
+    table +=
+        fmt::format("<tr><th scope=\"row\">{}</th><td class=\"right number\">{}</td>{}{}{}</tr>\n",
+                    html_escape(metrics.label), metrics.n, estimate_cell(metrics.precision),
+                    estimate_cell(metrics.recall), estimate_cell(metrics.f1));
   }
   table += "</tbody></table></div>\n";
   return "<section>\n<h2>Class by class</h2>\n<p class=\"muted small\">Precision: of the pictures "
@@ -174,7 +178,8 @@ std::string prediction_grid(const RunRecord& run) {
     cards += inline_svg(to_svg(prediction_card(shown)), {.id_prefix = prefix, .label = label});
   }
   return fmt::format(
-      "<section>\n<h2>Predictions</h2>\n<p class=\"muted small\">{}, {} wrong. In bold what the model "
+      "<section>\n<h2>Predictions</h2>\n<p class=\"muted small\">{}, {} wrong. In bold what the "
+      "model "
       "says and how sure it is, below it the truth; wrong ones have a red frame and a cross.</p>\n"
       "<div class=\"drawing\"><div class=\"cards\">\n{}</div></div>\n</section>\n",
       plural(count, "picture"), wrong == 0 ? "none" : fmt::format("{}", wrong), cards);
@@ -197,8 +202,9 @@ std::string facts(const Rows& rows) {
 
 std::string skipped(const Rows& rows) {
   if (rows.empty()) return "";
-  return fmt::format("<section>\n<h2>Skipped files</h2>\n<p class=\"muted small\">{} took no part.</p>\n",
-                     plural(rows.size(), "file")) +
+  return fmt::format(
+             "<section>\n<h2>Skipped files</h2>\n<p class=\"muted small\">{} took no part.</p>\n",
+             plural(rows.size(), "file")) +
          folded(pair_table("skipped", rows), rows.size(), "files") + "</section>\n";
 }
 
@@ -208,8 +214,8 @@ std::string drawings(const RunRecord& run) {
     html += drawing("Training",
                     "Training is measured with dropout on, so validation may well be the better of "
                     "the two.",
-                    curves(run),
-                    {.id_prefix = "curves", .label = "Accuracy and loss per epoch"}, " wide");
+                    curves(run), {.id_prefix = "curves", .label = "Accuracy and loss per epoch"},
+                    " wide");
   }
   if (!run.evaluation.confusion.empty()) {
     html += drawing("Confusion matrix",

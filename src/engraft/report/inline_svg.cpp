@@ -50,9 +50,10 @@ std::string inline_svg(std::string_view document, const InlineSvg& options) {
   // "0 0 900 330": the third number is the width.
   const std::size_t second = box.find(' ', box.find(' ') + 1);
   const std::string_view width = box.substr(second + 1, box.find(' ', second + 1) - second - 1);
-  return fmt::format("<svg viewBox=\"{}\" style=\"max-width:calc(1.3 * {}px)\" role=\"img\" aria-label=\"{}\">{}",
-                     box, width, html_escape(options.label),
-                     prefix_ids(document.substr(end + 1), options.id_prefix));
+  return fmt::format(
+      "<svg viewBox=\"{}\" style=\"max-width:calc(1.3 * {}px)\" role=\"img\" aria-label=\"{}\">{}",
+      box, width, html_escape(options.label),
+      prefix_ids(document.substr(end + 1), options.id_prefix));
 }
 
 }  // namespace engraft

@@ -1,3 +1,5 @@
+#include <cairo.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -176,10 +178,8 @@ void draw_caption(cairo_t* cairo, const Card& card, const Rectangle& thumb) {
 }
 
 void draw_card(cairo_t* cairo, const Card& card, Point at) {
-  const Rectangle thumb{.x = at.x + kCardInset,
-                        .y = at.y + kCardInset,
-                        .width = kThumbWidth,
-                        .height = kThumbHeight};
+  const Rectangle thumb{
+      .x = at.x + kCardInset, .y = at.y + kCardInset, .width = kThumbWidth, .height = kThumbHeight};
   draw_thumbnail(cairo, card, thumb);
   draw_frame(cairo, thumb, card.right);
   if (!card.right) draw_cross(cairo, {thumb.right() - 16, thumb.y + 16});

@@ -28,16 +28,17 @@ struct ShownPrediction {
 struct RunRecord {
   std::string title;  ///< the run's name
   std::vector<std::string> class_names;
-  std::vector<CurvePoint> curve;
-  int best_epoch = 0;
+  std::vector<CurvePoint> curve;  ///< may be empty
+  int best_epoch = 0;             ///< of the curve; marks nothing if it is not among its epochs
   Evaluation evaluation;
   std::string evaluated_on;  ///< "47 validation pictures", "5 folds, every picture held out once"
   std::vector<double> fold_accuracies;       ///< with cross-validation
   std::vector<ShownPrediction> predictions;  ///< a fair draw of those judged, up to 20
   std::vector<ShownPrediction> mistakes;     ///< the wrong ones, most confident first, up to 20
   std::vector<std::pair<std::string, std::string>>
-      facts;                       ///< name, value: model, pictures, split, settings …
-  std::vector<std::string> notes;  ///< sentences a reader must know, e.g. what one mistake is worth
+      facts;  ///< name, value: model, pictures, split, settings …
+  std::vector<std::string>
+      notes;  ///< sentences a reader must know; what one mistake is worth comes by itself
   std::vector<std::pair<std::string, std::string>> skipped;  ///< file, reason
 };
 

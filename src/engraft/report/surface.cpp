@@ -68,8 +68,8 @@ Bytes to_png(const Drawing& drawing, double scale) {
 
 std::string to_svg(const Drawing& drawing) {
   std::string svg;
-  const Surface surface(
-      cairo_svg_surface_create_for_stream(append<std::string>, &svg, drawing.width, drawing.height));
+  const Surface surface(cairo_svg_surface_create_for_stream(append<std::string>, &svg,
+                                                            drawing.width, drawing.height));
   paint_on(surface.get(), drawing, 1);
   cairo_surface_finish(surface.get());
   check(cairo_surface_status(surface.get()), "writing an SVG");

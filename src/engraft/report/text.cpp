@@ -40,7 +40,8 @@ bool is_unwelcome(std::uint32_t code_point) {
 std::string clean_text(std::string_view text) {
   std::string spaced(text);
   std::replace_if(
-      spaced.begin(), spaced.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+      spaced.begin(), spaced.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; },
+      ' ');
   const std::string valid = printable(spaced);
   std::string clean;
   for (std::string_view rest = valid; !rest.empty();) {
@@ -55,12 +56,23 @@ std::string html_escape(std::string_view text) {
   std::string escaped;
   for (const char c : clean_text(text)) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      case '\'': escaped += "&#39;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;

@@ -1,0 +1,145 @@
+// How fast the engine is: MobileNetV2 1.0 at 224 × 224, random weights, synthetic pictures. Every
+// result says which share it is of the multiply-adds that this machine was measured to do.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "engraft/base/rng.h"
+#include "engraft/engine/batch_runner.h"
+#include "engraft/engine/plan.h"
+#include "engraft/graph/mobilenet_v2.h"
+#include "engraft/graph/random_weights.h"
+#include "engraft/graph/surgery.h"
+#include "fma_peak.h"
+
+namespace engraft::bench {
+namespace {
+
+enum class Part { kFeatures, kClassifier };
+
+const Network& network(Part part) {
+  static const std::map<Part, Network> networks = [] {
+    std::map<Part, Network> made;
+    for (const Part p : {Part::kFeatures, Part::kClassifier}) {
+      Graph graph = mobilenet_v2({.classes = p == Part::kFeatures ? 0 : 1000});
+      Weights weights = random_weights(graph, 1);
+      made.emplace(p, Network{std::move(graph), std::move(weights)});
+    }
+    return made;
+  }();
+  return networks.at(part);
+}
+
+/// Multiply-adds of one picture: of convolutions and dense layers, as is the custom.
+double multiply_adds(const Network& net) {
+  double sum = 0;
+  for (const Node& node : net.graph.nodes()) {
+    if (node.op != Op::kConv && node.op != Op::kDepthwiseConv && node.op != Op::kDense) continue;
+    const Shape& out = net.graph.shape(node.output);
+    const Shape& kernel = net.weights.at(node.parameters[0]).shape();
+    const double places = static_cast<double>(out.elements()) / static_cast<double>(out[-1]);
+    sum += places * static_cast<double>(kernel.elements());
+  }
+  return sum;
+}
+
+double fma_peak(int threads) {
+  static std::map<int, double> peaks;
+  const auto found = peaks.find(threads);
+  if (found != peaks.end()) return found->second;
+  return peaks[threads] = measure_fma_peak(threads);
+}
+
+/// Runs body, which handles that many pictures, as often as the benchmark wants, and reports
+/// pictures a second and their arithmetic as a share of the peak's.
+template <typename Body>
+void measure(benchmark::State& state, const Network& net, std::size_t pictures, const Body& body) {
+  using Clock = std::chrono::steady_clock;
+  const double peak = fma_peak(static_cast<int>(state.range(0)));
+  const auto start = Clock::now();
+  for (auto _ : state) body();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double rate = static_cast<double>(pictures * state.iterations()) / seconds;
+  state.counters["pictures/s"] = rate;
+  state.counters["GFLOP/s"] = 2e-9 * multiply_adds(net) * rate;
+  state.counters["peak_GFLOP/s"] = 1e-9 * peak;
+  state.counters["%_of_peak"] = 100 * 2 * multiply_adds(net) * rate / peak;
+}
+
+std::vector<float> synthetic_picture() {
+  Rng rng(1);
+  std::vector<float> picture(224 * 224 * 3);
+  for (float& value : picture) value = rng.uniform(-1, 1);
+  return picture;
+}
+
+/// The first compilation in a process makes the machine code; later ones find it in oneDNN's cache.
+void first_compile(benchmark::State& state) {
+  const Network& net = network(Part::kClassifier);
+  for (auto _ : state) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
+}
+BENCHMARK(first_compile)->Iterations(1)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void later_compile(benchmark::State& state) {
+  const Network& net = network(Part::kClassifier);
+  for (auto _ : state) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
+}
+BENCHMARK(later_compile)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// Features of a frozen base, as training takes them: micro-batches over a pool, nothing decoded.
+void feature_extraction(benchmark::State& state) {
+  const Network& net = network(Part::kFeatures);
+  const int threads = static_cast<int>(state.range(0));
+  constexpr std::size_t kPictures = 64;
+  ThreadPool pool(threads);
+  BatchRunner runner(net.graph, net.weights, pool);
+  const std::vector<float> picture = synthetic_picture();
+  std::vector<float> features(kPictures);
+  const auto run = [&] {
+    runner.run(
+        kPictures,
+        [&](std::size_t, std::span<float> input) {
+          std::copy(picture.begin(), picture.end(), input.begin());
+          return true;
+        },
+        [&](std::size_t i, std::span<const float> output) { features[i] = output[0]; });
+  };
+  run();  // the workers' memory
+  measure(state, net, kPictures, run);
+}
+BENCHMARK(feature_extraction)
+    ->ArgName("threads")
+    ->Apply([](benchmark::internal::Benchmark* bench) {
+      for (int threads = 1; threads < available_cores(); threads *= 2) bench->Arg(threads);
+      bench->Arg(available_cores());
+    })
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+/// One picture through the whole classifier, from filled input to probabilities.
+void single_picture(benchmark::State& state) {
+  const Network& net = network(Part::kClassifier);
+  const int threads = static_cast<int>(state.range(0));
+  const Plan plan = Plan::compile(net.graph, net.weights, {.threads = threads});
+  Plan::Workspace workspace = plan.make_workspace();
+  const std::vector<float> picture = synthetic_picture();
+  std::copy(picture.begin(), picture.end(), plan.input(workspace).begin());
+  measure(state, net, 1, [&] { benchmark::DoNotOptimize(plan.forward(workspace).data()); });
+}
+BENCHMARK(single_picture)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+const bool kContextAdded = [] {
+  benchmark::AddCustomContext("fma_instruction", fma_instruction());
+  return true;
+}();
+
+}  // namespace
+}  // namespace engraft::bench

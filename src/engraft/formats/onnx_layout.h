@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace engraft::onnx_format {
+
+/// A convolution kernel's extents. Depthwise kernels are those with one input channel: [kh,kw,C] is
+/// [kh,kw,1,C], and [C,1,kh,kw] in ONNX.
+struct KernelExtents {
+  std::size_t area = 1;  ///< kh · kw
+  std::size_t inputs = 1;
+  std::size_t outputs = 1;
+};
+
+/// [kh,kw,Cin,Cout] (ours, TensorFlow's) → [Cout,Cin,kh,kw] (ONNX'). Spans of equal size; the bits
+/// stay as they are.
+void hwio_to_oihw(std::span<const float> from, std::span<float> to, const KernelExtents& extents);
+void oihw_to_hwio(std::span<const float> from, std::span<float> to, const KernelExtents& extents);
+
+// Names that engraft's files use beside those of the graph.
+inline constexpr std::string_view kImage = "image";
+inline constexpr std::string_view kProbabilities = "probabilities";
+inline constexpr std::string_view kBatchAxis = "N";
+inline constexpr std::string_view kChannels = "image/channels";  ///< int64 {2,1,0}
+inline constexpr std::string_view kReordered = "image/bgr";
+inline constexpr std::string_view kScale = "image/scale";
+inline constexpr std::string_view kScaled = "image/scaled";
+inline constexpr std::string_view kOffset = "image/offset";
+inline constexpr std::string_view kShifted = "image/shifted";
+inline constexpr std::string_view kToNchw = "image/to_nchw";
+inline constexpr std::string_view kClipMin = "relu6/min";
+inline constexpr std::string_view kClipMax = "relu6/max";
+inline constexpr std::string_view kRatioSuffix = "/ratio";  ///< of a dropout
+inline constexpr std::string_view kMeanSuffix = "/mean";    ///< [N,C,1,1], before it is flattened
+
+inline constexpr int kOpset = 13;
+inline constexpr int kIrVersion = 7;  ///< the one that opset 13 came with
+
+}  // namespace engraft::onnx_format

@@ -1,0 +1,319 @@
+#include <fmt/format.h>
+#include <onnx.pb.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <vector>
+
+#include "engraft/base/error.h"
+#include "engraft/formats/onnx.h"
+#include "engraft/formats/onnx_layout.h"
+#include "engraft/graph/shape_inference.h"
+
+namespace engraft {
+namespace {
+
+using namespace onnx_format;
+
+static_assert(std::endian::native == std::endian::little, "raw_data is little-endian");
+
+[[noreturn]] void unusable(const std::string& what) {
+  throw Error(ErrorKind::kUsage, "cannot be written as ONNX: " + what);
+}
+
+void set_raw(::onnx::TensorProto& tensor, const void* data, std::size_t bytes) {
+  tensor.set_raw_data(data, bytes);
+}
+
+/// Attributes are set in the order of their names, so that equal graphs give equal bytes whoever
+/// builds them.
+void set_int(::onnx::NodeProto& node, const char* name, std::int64_t value) {
+  ::onnx::AttributeProto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(::onnx::AttributeProto::INT);
+  attribute.set_i(value);
+}
+
+void set_float(::onnx::NodeProto& node, const char* name, float value) {
+  ::onnx::AttributeProto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(::onnx::AttributeProto::FLOAT);
+  attribute.set_f(value);
+}
+
+void set_ints(::onnx::NodeProto& node, const char* name, std::initializer_list<int> values) {
+  ::onnx::AttributeProto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(::onnx::AttributeProto::INTS);
+  for (const int value : values) attribute.add_ints(value);
+}
+
+class Writer {
+ public:
+  Writer(const OnnxModel& model, ::onnx::GraphProto& out)
+      : graph_(model.network.graph), weights_(model.network.weights), model_(model), out_(out) {}
+
+  void write() {
+    check();
+    name_values();
+    out_.set_name("engraft");
+    write_input();
+    write_preprocessing();
+    for (const Node& node : graph_.nodes()) write_node(node);
+    write_output();
+  }
+
+ private:
+  void check() const {
+    const Shape& input = graph_.value_count() > 0 ? graph_.shape(graph_.input()) : Shape{};
+    if (input.rank() != 3 || input[2] != 3) {
+      unusable(
+          fmt::format("the network takes {} instead of RGB pictures [H,W,3]", input.to_string()));
+    }
+    check_weights(graph_, weights_);
+    for (std::size_t c = 0; c < 3; ++c) {
+      if (!std::isfinite(model_.preprocessing.scale[c]) ||
+          !std::isfinite(model_.preprocessing.offset[c])) {
+        unusable("scale and offset are not finite");
+      }
+    }
+  }
+
+  /// Values and parameters share one space of names in ONNX.
+  std::string claim(std::string_view name) {
+    if (!names_.emplace(name).second) {
+      unusable(fmt::format("two values or parameters are named {}", name));
+    }
+    return std::string(name);
+  }
+
+  void name_values() {
+    claim(kImage);
+    values_.resize(static_cast<std::size_t>(graph_.value_count()));
+    values_[0] = claim(graph_.name(graph_.input()));
+    for (const Node& node : graph_.nodes()) {
+      const bool probabilities =
+          node.output == graph_.output() && (node.op == Op::kSoftmax || node.op == Op::kSigmoid);
+      value(node.output) = claim(probabilities ? kProbabilities : std::string_view(node.name));
+    }
+  }
+
+  std::string& value(ValueId id) { return values_[static_cast<std::size_t>(id)]; }
+
+  static void set_shape(::onnx::ValueInfoProto& info, std::span<const std::int64_t> extents) {
+    ::onnx::TypeProto_Tensor& type = *info.mutable_type()->mutable_tensor_type();
+    type.set_elem_type(::onnx::TensorProto::FLOAT);
+    type.mutable_shape()->add_dim()->set_dim_param(std::string(kBatchAxis));
+    for (const std::int64_t extent : extents)
+      type.mutable_shape()->add_dim()->set_dim_value(extent);
+  }
+
+  void write_input() {
+    ::onnx::ValueInfoProto& info = *out_.add_input();
+    info.set_name(std::string(kImage));
+    info.set_doc_string("upright RGB pictures, values 0 to 255");
+    set_shape(info, graph_.shape(graph_.input()).extents());
+  }
+
+  void write_output() {
+    ::onnx::ValueInfoProto& info = *out_.add_output();
+    info.set_name(value(graph_.output()));
+    const Shape& shape = graph_.shape(graph_.output());
+    std::vector<std::int64_t> extents = shape.extents();
+    if (shape.rank() == 3) extents = {shape[2], shape[0], shape[1]};  // ONNX is NCHW inside
+    set_shape(info, extents);
+  }
+
+  struct NodeSpec {
+    const char* op;
+    std::string name;
+    std::vector<std::string> inputs;
+    std::string output;
+  };
+
+  ::onnx::NodeProto& add_node(const NodeSpec& spec) {
+    ::onnx::NodeProto& node = *out_.add_node();
+    node.set_op_type(spec.op);
+    node.set_name(spec.name);
+    for (const std::string& input : spec.inputs) node.add_input(input);
+    node.add_output(spec.output);
+    return node;
+  }
+
+  ::onnx::TensorProto& add_tensor(std::string_view name, std::span<const std::int64_t> extents) {
+    ::onnx::TensorProto& tensor = *out_.add_initializer();
+    tensor.set_name(std::string(name));
+    tensor.set_data_type(::onnx::TensorProto::FLOAT);
+    for (const std::int64_t extent : extents) tensor.add_dims(extent);
+    return tensor;
+  }
+
+  std::string add_constant(std::string_view name, std::span<const float> values) {
+    const std::vector<std::int64_t> extents(1, static_cast<std::int64_t>(values.size()));
+    set_raw(add_tensor(claim(name), extents), values.data(), values.size_bytes());
+    return std::string(name);
+  }
+
+  std::string add_scalar(std::string_view name, float value) {
+    set_raw(add_tensor(claim(name), {}), &value, sizeof value);
+    return std::string(name);
+  }
+
+  /// pixel · scale + offset, rounded after each of the two as the Image module does, then NCHW.
+  void write_preprocessing() {
+    std::string x(kImage);
+    if (model_.preprocessing.swap_red_blue) {
+      constexpr std::array<std::int64_t, 3> kReversed{2, 1, 0};
+      constexpr std::array<std::int64_t, 1> kThree{3};
+      ::onnx::TensorProto& channels = add_tensor(claim(kChannels), kThree);
+      channels.set_data_type(::onnx::TensorProto::INT64);
+      set_raw(channels, kReversed.data(), sizeof kReversed);
+      set_int(
+          add_node(
+              {"Gather", std::string(kReordered), {x, std::string(kChannels)}, claim(kReordered)}),
+          "axis", 3);
+      x = kReordered;
+    }
+    add_node({"Mul",
+              std::string(kScaled),
+              {x, add_constant(kScale, model_.preprocessing.scale)},
+              claim(kScaled)});
+    add_node({"Add",
+              std::string(kShifted),
+              {std::string(kScaled), add_constant(kOffset, model_.preprocessing.offset)},
+              claim(kShifted)});
+    set_ints(
+        add_node(
+            {"Transpose", std::string(kToNchw), {std::string(kShifted)}, value(graph_.input())}),
+        "perm", {0, 3, 1, 2});
+  }
+
+  void write_node(const Node& node) {
+    switch (node.op) {
+      case Op::kConv:
+      case Op::kDepthwiseConv:
+        return write_conv(node);
+      case Op::kBatchNorm:
+        return set_float(write_plain(node, "BatchNormalization"), "epsilon",
+                         node.attributes.epsilon);
+      case Op::kRelu:
+        return static_cast<void>(write_plain(node, "Relu"));
+      case Op::kRelu6:
+        return write_relu6(node);
+      case Op::kAdd:
+        return static_cast<void>(write_plain(node, "Add"));
+      case Op::kGlobalAveragePool:
+        return write_pool(node);
+      case Op::kDense:
+        return static_cast<void>(write_plain(node, "Gemm"));
+      case Op::kDropout:
+        write_plain(node, "Dropout")
+            .add_input(add_scalar(node.name + std::string(kRatioSuffix), node.attributes.rate));
+        return;
+      case Op::kSoftmax:
+        return set_int(write_plain(node, "Softmax"), "axis", 1);  // channels, in NCHW and NC alike
+      case Op::kSigmoid:
+        return static_cast<void>(write_plain(node, "Sigmoid"));
+    }
+  }
+
+  /// A node whose inputs are its values and then its parameters.
+  ::onnx::NodeProto& write_plain(const Node& node, const char* op) {
+    NodeSpec spec{op, node.name, {}, value(node.output)};
+    for (const ValueId input : node.inputs) spec.inputs.push_back(value(input));
+    for (const std::string& name : node.parameters) spec.inputs.push_back(write_parameter(name));
+    return add_node(spec);
+  }
+
+  void write_conv(const Node& node) {
+    const Attributes& a = node.attributes;
+    ::onnx::NodeProto& out = write_plain(node, "Conv");
+    if (node.op == Op::kDepthwiseConv) set_int(out, "group", graph_.shape(node.output)[2]);
+    set_ints(out, "kernel_shape", {a.kernel, a.kernel});
+    set_ints(out, "pads", {a.padding.top, a.padding.left, a.padding.bottom, a.padding.right});
+    set_ints(out, "strides", {a.stride, a.stride});
+  }
+
+  void write_relu6(const Node& node) {
+    if (!clip_written_) {
+      add_scalar(kClipMin, 0);
+      add_scalar(kClipMax, 6);
+      clip_written_ = true;
+    }
+    ::onnx::NodeProto& out = write_plain(node, "Clip");
+    out.add_input(std::string(kClipMin));
+    out.add_input(std::string(kClipMax));
+  }
+
+  void write_pool(const Node& node) {
+    const std::string mean = claim(node.name + std::string(kMeanSuffix));
+    add_node({"GlobalAveragePool", mean, {value(node.inputs[0])}, mean});
+    set_int(add_node({"Flatten", node.name, {mean}, value(node.output)}), "axis", 1);
+  }
+
+  const std::string& write_parameter(const std::string& name) {
+    if (!written_.insert(name).second) return name;
+    claim(name);
+    const Tensor& tensor = weights_.at(name);
+    const Shape& s = tensor.shape();
+    if (s.rank() < 3) {
+      set_raw(add_tensor(name, s.extents()), tensor.data(), tensor.size() * sizeof(float));
+      return name;
+    }
+    const bool depthwise = s.rank() == 3;
+    const std::array<std::int64_t, 4> extents{s[-1], depthwise ? 1 : s[2], s[0], s[1]};
+    ::onnx::TensorProto& out = add_tensor(name, extents);
+    std::vector<float> values(tensor.size());
+    hwio_to_oihw(tensor.values(), values,
+                 {.area = static_cast<std::size_t>(s[0] * s[1]),
+                  .inputs = static_cast<std::size_t>(extents[1]),
+                  .outputs = static_cast<std::size_t>(extents[0])});
+    set_raw(out, values.data(), values.size() * sizeof(float));
+    return name;
+  }
+
+  const Graph& graph_;
+  const Weights& weights_;
+  const OnnxModel& model_;
+  ::onnx::GraphProto& out_;
+  std::vector<std::string> values_;  ///< ONNX name of each value
+  std::set<std::string> names_;      ///< all names taken
+  std::set<std::string> written_;    ///< parameters
+  bool clip_written_ = false;
+};
+
+void append(Bytes& bytes, const ::google::protobuf::MessageLite& message) {
+  const std::size_t start = bytes.size();
+  const std::size_t size = message.ByteSizeLong();
+  if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    unusable("it would be larger than 2 GiB");
+  }
+  bytes.resize(start + size);
+  message.SerializeToArray(bytes.data() + start, static_cast<int>(size));
+}
+
+}  // namespace
+
+Bytes write_onnx(const OnnxModel& model) {
+  ::onnx::ModelProto head, body;
+  head.set_ir_version(kIrVersion);
+  head.set_producer_name("engraft");
+  head.add_opset_import()->set_version(kOpset);
+  head.mutable_opset_import(0)->set_domain("");
+  for (const auto& [key, value] : model.metadata) {
+    ::onnx::StringStringEntryProto& entry = *head.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  Writer(model, *body.mutable_graph()).write();
+  // Two messages one after the other are one to every reader. With the graph last, a file that was
+  // cut short anywhere does not parse.
+  Bytes bytes;
+  append(bytes, head);
+  append(bytes, body);
+  return bytes;
+}
+
+}  // namespace engraft

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "engraft/sample/noise.h"
+#include "engraft/sample/shading.h"
+
+namespace engraft::plates {
+
+/// Lens and sensor: vignetting, a slight blur, exposure with a soft shoulder, contrast, noise.
+[[nodiscard]] Image photograph(const Radiance& scene_light, const Camera& camera, Rng& rng);
+
+}  // namespace engraft::plates
