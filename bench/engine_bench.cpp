@@ -60,7 +60,7 @@ void measure(benchmark::State& state, const Network& net, std::size_t pictures, 
   using Clock = std::chrono::steady_clock;
   const double peak = fma_peak(static_cast<int>(state.range(0)));
   const auto start = Clock::now();
-  for (auto _ : state) body();
+  while (state.KeepRunning()) body();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const double rate = static_cast<double>(pictures * state.iterations()) / seconds;
   state.counters["pictures/s"] = rate;
@@ -71,7 +71,7 @@ void measure(benchmark::State& state, const Network& net, std::size_t pictures, 
 
 std::vector<float> synthetic_picture() {
   Rng rng(1);
-  std::vector<float> picture(224 * 224 * 3);
+  std::vector<float> picture(std::size_t{224} * 224 * 3);
   for (float& value : picture) value = rng.uniform(-1, 1);
   return picture;
 }
@@ -79,13 +79,13 @@ std::vector<float> synthetic_picture() {
 /// The first compilation in a process makes the machine code; later ones find it in oneDNN's cache.
 void first_compile(benchmark::State& state) {
   const Network& net = network(Part::kClassifier);
-  for (auto _ : state) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
 }
 BENCHMARK(first_compile)->Iterations(1)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void later_compile(benchmark::State& state) {
   const Network& net = network(Part::kClassifier);
-  for (auto _ : state) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(Plan::compile(net.graph, net.weights));
 }
 BENCHMARK(later_compile)->Unit(benchmark::kMillisecond)->UseRealTime();
 

@@ -81,6 +81,7 @@ double time_once(const Kernel& kernel, int threads) {
   std::latch ready(threads);
   std::vector<Run> runs(static_cast<std::size_t>(threads));
   std::vector<std::thread> workers;
+  workers.reserve(runs.size());
   for (Run& run : runs) {
     workers.emplace_back([&] {
       ready.arrive_and_wait();

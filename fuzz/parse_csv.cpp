@@ -15,8 +15,7 @@ void check(bool ok) {
 }
 
 void check_round_trip(const engraft::CsvTable& table) {
-  // A first line of many commas keeps the delimiter from being found in the fields.
-  std::string text = "head" + std::string(4096, ',') + "\n";
+  std::string text = "a,first,line\n";  // so that the comma is the delimiter
   for (const engraft::CsvRow& row : table.rows) {
     for (std::size_t i = 0; i < row.fields.size(); ++i) {
       text += (i ? "," : "") + engraft::csv_field(row.fields[i]);

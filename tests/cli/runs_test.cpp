@@ -85,7 +85,7 @@ TEST_F(Runs, ARunFolderHoldsEverything) {
                                    "predictions.png", "report.html", "results.csv", "split.csv"));
   EXPECT_THAT(names_in(in("runs")), UnorderedElementsAre("plates"));
   EXPECT_THAT(result.out, HasSubstr("runs/plates/report.html"));
-  EXPECT_THAT(result.out, HasSubstr("one mistake more or less is 12.5 points"));
+  EXPECT_THAT(result.out, HasSubstr("One mistake more or less is 12.5 points"));
   EXPECT_EQ(json::parse(slurp(in("runs/plates/args.json")))["epochs"], 6);
 }
 

@@ -252,7 +252,8 @@ TEST(ClassFolders, WhatIsNoDatasetIsRefused) {
   expect_error(ErrorKind::kBadInput, HasSubstr("no labelled picture"),
                [&] { (void)load_dataset(folder.path()); });
   put_text(folder / "cat/text.jpg", "x");
-  expect_error(ErrorKind::kBadInput, HasSubstr("2 problems; cat/: a class folder without pictures; cat/text.jpg"),
+  expect_error(ErrorKind::kBadInput,
+               HasSubstr("2 problems; cat/: a class folder without pictures; cat/text.jpg"),
                [&] { (void)load_dataset(folder.path()); });
 }
 

@@ -10,50 +10,25 @@
 #include <numeric>
 #include <set>
 
-#include "data/pictures.h"
+#include "data/split_pictures.h"
 #include "engraft/base/error.h"
 #include "engraft/base/rng.h"
 #include "support/errors.h"
-#include "support/test_data.h"
 
 namespace engraft {
 namespace {
 
-using test::described;
 using test::expect_error;
+using test::kNames;
+using test::Pictures;
+using test::random_pictures;
+using test::reordered;
+using test::split;
+using test::straddles;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::StartsWith;
-
-const std::vector<std::string> kNames{"clean", "dirty", "third"};
-
-/// Samples with the groups that tie some of them together.
-struct Pictures {
-  std::vector<Sample> samples;
-  std::vector<int> groups;
-
-  /// Adds `count` pictures of one label; they are one group or each its own.
-  void add(int label, int count) {
-    for (int i = 0; i < count; ++i) add_group({label});
-  }
-  void add_group(const std::vector<int>& labels) {
-    const int group = groups.empty() ? 0 : *std::max_element(groups.begin(), groups.end()) + 1;
-    for (const int label : labels) {
-      samples.push_back({.path = {},
-                         .name = "p" + std::to_string(samples.size()) + ".jpg",
-                         .label = label,
-                         .subset = Subset::kUnassigned});
-      groups.push_back(group);
-    }
-  }
-};
-
-std::vector<Subset> split(const Pictures& pictures, double share = 0.2, std::uint64_t seed = 0) {
-  return stratified_split(pictures.samples, kNames, pictures.groups,
-                          {.validation = share, .seed = seed});
-}
 
 int count(const Pictures& pictures, const std::vector<Subset>& subsets, int label, Subset subset) {
   int n = 0;
@@ -63,46 +38,12 @@ int count(const Pictures& pictures, const std::vector<Subset>& subsets, int labe
   return n;
 }
 
-/// Does any group lie on more than one side?
-template <typename Side>
-bool straddles(const Pictures& pictures, const std::vector<Side>& sides) {
-  std::map<int, Side> seen;
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    if (seen.try_emplace(pictures.groups[i], sides[i]).first->second != sides[i]) return true;
-  }
-  return false;
-}
-
 std::map<std::string, int> by_name(const Pictures& pictures, const std::vector<Subset>& subsets) {
   std::map<std::string, int> sides;
   for (std::size_t i = 0; i < subsets.size(); ++i) {
     sides[pictures.samples[i].name] = static_cast<int>(subsets[i]);
   }
   return sides;
-}
-
-/// The same pictures in another order, with other group numbers.
-Pictures reordered(const Pictures& pictures, std::uint64_t seed) {
-  std::vector<std::size_t> order(pictures.samples.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  Rng(seed).shuffle(std::span(order));
-  Pictures other;
-  for (const std::size_t i : order) {
-    other.samples.push_back(pictures.samples[i]);
-    other.groups.push_back(1000 - 7 * pictures.groups[i]);
-  }
-  return other;
-}
-
-Pictures random_pictures(std::uint64_t seed) {
-  Rng rng(seed, 77);
-  Pictures pictures;
-  for (int label = 0; label < 3; ++label) pictures.add(label, 3 + static_cast<int>(rng.below(30)));
-  for (std::uint32_t i = rng.below(6); i > 0; --i) {
-    pictures.add_group(std::vector<int>(2 + rng.below(5), static_cast<int>(rng.below(3))));
-  }
-  if (rng.below(2) == 1) pictures.add_group({0, 1, 1});
-  return pictures;
 }
 
 TEST(DuplicateGroups, AreNumberedAsFirstSeen) {
@@ -298,170 +239,6 @@ TEST(Split, ATestFolderStaysOutOfTheDraw) {
   for (std::size_t i = 0; i < 40; i += 2) EXPECT_EQ(subsets[i], Subset::kTest);
   EXPECT_EQ(count(pictures, subsets, 0, Subset::kValidation), 2);
   EXPECT_EQ(count(pictures, subsets, 1, Subset::kTrain), 8);
-}
-
-std::vector<int> fold(const Pictures& pictures, int folds, std::uint64_t seed = 0) {
-  return stratified_folds(pictures.samples, kNames, pictures.groups, folds, seed);
-}
-
-TEST(Folds, EachHasItsShareOfEachClass) {
-  for (const int folds : {2, 3, 5, 10}) {
-    Pictures pictures;
-    pictures.add(0, 103);
-    pictures.add(1, 41);
-    pictures.add(2, 10);
-    std::map<std::pair<int, int>, int> counts;
-    std::vector<int> totals(static_cast<std::size_t>(folds));
-    const auto numbers = fold(pictures, folds);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      ASSERT_GE(numbers[i], 0);
-      ASSERT_LT(numbers[i], folds);
-      ++counts[{pictures.samples[i].label, numbers[i]}];
-      ++totals[static_cast<std::size_t>(numbers[i])];
-    }
-    for (const auto& [label, n] : {std::pair(0, 103), std::pair(1, 41), std::pair(2, 10)}) {
-      for (int k = 0; k < folds; ++k) {
-        EXPECT_GE((counts[{label, k}]), n / folds);
-        EXPECT_LE((counts[{label, k}]), (n + folds - 1) / folds);
-      }
-    }
-    const auto [least, most] = std::minmax_element(totals.begin(), totals.end());
-    EXPECT_LE(*most - *least, 1) << "the odd ones of each class go to different folds";
-  }
-}
-
-TEST(Folds, HoldTheirPromisesOnRandomSets) {
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    const Pictures pictures = random_pictures(seed);
-    const auto numbers = fold(pictures, 3, seed);
-    EXPECT_FALSE(straddles(pictures, numbers)) << seed;
-    std::set<std::pair<int, int>> present;
-    std::map<std::string, int> sides, other_sides;
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      present.insert({pictures.samples[i].label, numbers[i]});
-      sides[pictures.samples[i].name] = numbers[i];
-    }
-    EXPECT_EQ(present.size(), 9u) << "every class in every fold";
-    const Pictures other = reordered(pictures, seed);
-    const auto other_numbers = fold(other, 3, seed);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      other_sides[other.samples[i].name] = other_numbers[i];
-    }
-    EXPECT_EQ(sides, other_sides) << seed;
-  }
-}
-
-TEST(Folds, FollowTheSeed) {
-  Pictures pictures;
-  pictures.add(0, 30);
-  EXPECT_EQ(fold(pictures, 5, 1), fold(pictures, 5, 1));
-  EXPECT_NE(fold(pictures, 5, 1), fold(pictures, 5, 2));
-}
-
-TEST(Folds, ThatMakeNoSenseAreRefused) {
-  Pictures pictures;
-  pictures.add(0, 10);
-  pictures.add(1, 3);
-  pictures.add_group({1, 1, 1});
-  for (const int folds : {1, 0, -5}) {
-    expect_error(ErrorKind::kUsage, HasSubstr("2 or more"), [&] { (void)fold(pictures, folds); });
-  }
-  EXPECT_NO_THROW((void)fold(pictures, 4));
-  expect_error(ErrorKind::kBadInput,
-               AllOf(HasSubstr("class 'dirty' has 4 different pictures"), HasSubstr("5 folds")),
-               [&] { (void)fold(pictures, 5); });
-}
-
-TEST(DuplicateProblems, TellContradictionsAndLeaks) {
-  Pictures pictures;
-  pictures.add(0, 2);             // p0, p1
-  pictures.add_group({0, 0});     // p2, p3
-  pictures.add_group({0, 1, 0});  // p4, p5, p6
-  pictures.add_group({1, 1});     // p7, p8
-  const auto problems = duplicate_problems(pictures.samples, kNames, pictures.groups);
-  EXPECT_THAT(described(problems),
-              ElementsAre("conflicting label|p4.jpg|the same pixels as p5.jpg, p6.jpg, with the "
-                          "labels 'clean', 'dirty'"));
-  std::vector<Subset> subsets(9, Subset::kTrain);
-  subsets[8] = Subset::kValidation;
-  EXPECT_THAT(described(duplicate_problems(pictures.samples, kNames, pictures.groups, subsets)),
-              ElementsAre(StartsWith("conflicting label|p4.jpg|"),
-                          "straddling duplicate|p7.jpg|the same pixels as p8.jpg, with the subsets "
-                          "'train', 'val'"));
-}
-
-class SplitFile : public ::testing::Test {
- protected:
-  SplitFile() {
-    pictures_.add(0, 4);
-    pictures_.add(1, 4);
-    pictures_.samples[3].name = "odd, \"name\".jpg";
-  }
-  std::vector<Subset> read(std::string_view text) {
-    test::put_text(folder_ / "split.csv", text);
-    return read_split(folder_ / "split.csv", pictures_.samples, kNames);
-  }
-  void refused(std::string_view text, const ::testing::Matcher<std::string>& message) {
-    expect_error(ErrorKind::kBadInput, message, [&] { (void)read(text); });
-  }
-
-  Pictures pictures_;
-  test::TemporaryFolder folder_;
-};
-
-TEST_F(SplitFile, ReadsWhatItWrites) {
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
-    auto subsets = split(pictures_, 0.4, seed);
-    EXPECT_EQ(read(split_csv(pictures_.samples, kNames, subsets)), subsets);
-  }
-  std::vector<Subset> subsets(8, Subset::kTrain);
-  subsets[0] = Subset::kValidation;
-  subsets[1] = Subset::kTest;
-  subsets[2] = Subset::kUnassigned;
-  EXPECT_EQ(read(split_csv(pictures_.samples, kNames, subsets)), subsets);
-}
-
-TEST_F(SplitFile, IsWrittenForPeople) {
-  std::vector<Subset> subsets(8, Subset::kTrain);
-  subsets[1] = Subset::kValidation;
-  EXPECT_THAT(split_csv(pictures_.samples, kNames, subsets),
-              StartsWith("filename,label,subset\n"
-                         "p0.jpg,clean,train\n"
-                         "p1.jpg,clean,val\n"
-                         "p2.jpg,clean,train\n"
-                         "\"odd, \"\"name\"\".jpg\",clean,train\n"
-                         "p4.jpg,dirty,train\n"));
-}
-
-TEST_F(SplitFile, ThatDoesNotFitIsRefusedWithEveryReason) {
-  refused(
-      "filename,label,subset\n"
-      "p0.jpg,clean,train\n"
-      "gone.jpg,clean,train\n"
-      "p1.jpg,clean,fold1\n"
-      "p0.jpg,clean,val\n"
-      "p2.jpg,clean,Train\n"
-      "\"odd, \"\"name\"\".jpg\",clean,VAL\n"
-      "p4.jpg,dirty,train\n",
-      AllOf(HasSubstr("split.csv:3: gone.jpg: no such picture"),
-            HasSubstr("split.csv:4: 'fold1' is none of train, val, test"),
-            HasSubstr("split.csv:5: p0.jpg: again"), HasSubstr("split.csv: p5.jpg is missing"),
-            HasSubstr("split.csv: p7.jpg is missing"), ::testing::Not(HasSubstr("p2.jpg"))));
-}
-
-TEST_F(SplitFile, WithoutASideIsRefused) {
-  std::vector<Subset> subsets(8, Subset::kTrain);
-  refused(split_csv(pictures_.samples, kNames, subsets), HasSubstr("no row is of the subset val"));
-  std::fill(subsets.begin(), subsets.begin() + 4, Subset::kValidation);
-  refused(split_csv(pictures_.samples, kNames, subsets),
-          AllOf(HasSubstr("class 'clean'"), HasSubstr("split.csv")));
-}
-
-TEST_F(SplitFile, ThatIsNoneIsRefused) {
-  refused("", HasSubstr("filename,label,subset"));
-  refused("a.jpg,cat\n", HasSubstr("filename,label,subset"));
-  expect_error(ErrorKind::kNotFound, HasSubstr("none.csv"),
-               [&] { (void)read_split(folder_ / "none.csv", pictures_.samples, kNames); });
 }
 
 }  // namespace

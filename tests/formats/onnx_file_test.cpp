@@ -435,6 +435,18 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     [](const auto& param) { return std::string(param.param.name); });
 
+TEST(OddOnnx, NamesInMessagesAreShortAndOneLine) {
+  const Bytes bytes = changed(
+      [](Model& m) { node(m, "r").set_op_type("Evil\n\x1b[31m" + std::string(100'000, 'x')); });
+  try {
+    read(bytes);
+    ADD_FAILURE() << "no error was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("Evil??[31mxxx"));
+    EXPECT_LT(std::strlen(error.what()), 600u);
+  }
+}
+
 TEST(OtherOnnx, OfOtherProgramsIsRefusedByName) {
   ENGRAFT_NEEDS_TEST_DATA(data);
   for (const char* name : {"mobilenet_v2_1.0_224_tf_padding.onnx", "sample_tf2onnx_128.onnx"}) {

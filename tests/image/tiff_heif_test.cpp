@@ -119,7 +119,6 @@ TEST(Tiff, AHugePromiseIsRefusedByItsHeader) {
 
 class Heif : public ::testing::TestWithParam<HeifCodec> {
  protected:
-  static constexpr int kLossy = 14;
   static Bytes write(const Image& image, HeifSpec spec = {}) {
     spec.codec = GetParam();
     return write_heif(image, spec);

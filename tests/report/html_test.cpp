@@ -7,6 +7,7 @@
 #include "engraft/base/error.h"
 #include "engraft/base/utf8.h"
 #include "engraft/report/inline_svg.h"
+#include "engraft/report/svg_ids.h"
 #include "markup.h"
 #include "sample_record.h"
 
@@ -38,6 +39,13 @@ RunRecord hostile_record() {
   }
   run.fold_accuracies = {0.5, 1, std::nan("")};
   return run;
+}
+
+TEST(MarkupReader, SeesWhatIsWrong) {
+  for (const char* bad : {"<b>", "</b>", "<b><i></b></i>", "a < b", "a & b", "<a href=x></a>"}) {
+    EXPECT_NE(read_markup(bad).error, "") << bad;
+  }
+  EXPECT_EQ(read_markup("<a b=\"c\">&amp;<br></a>").error, "");
 }
 
 TEST(HtmlReport, IsBalancedMarkup) {
@@ -151,7 +159,7 @@ TEST(HtmlReport, HasBothColourSchemes) {
 }
 
 TEST(HtmlReport, SameRecordGivesTheSamePage) {
-  EXPECT_EQ(html_report(sample_record()), html_report(sample_record()));
+  EXPECT_TRUE(html_report(sample_record()) == html_report(sample_record()));
 }
 
 TEST(HtmlReport, FormatsNanAsADash) {
@@ -171,6 +179,12 @@ TEST(InlineSvg, PrefixesIdsAndLeavesDataAlone) {
             "aria-label=\"a &quot;b&quot;\"><g id=\"pa\"/><use xlink:href=\"#pa\"/>"
             "<path style=\"fill:url(#pa);\"/><image xlink:href=\"data:image/png;base64,id=\"/>"
             "</svg>\n");
+}
+
+TEST(SvgIds, AreNumberedInTheOrderOfTheText) {
+  EXPECT_EQ(number_ids("<g id=\"s9\"/><use href=\"#q7\"/><a id=\"q7\" c=\"url(#s9)\"/>"),
+            "<g id=\"i0\"/><use href=\"#i1\"/><a id=\"i1\" c=\"url(#i0)\"/>");
+  EXPECT_EQ(number_ids("<g id=\"\"/>url(#"), "<g id=\"\"/>url(#");
 }
 
 TEST(InlineSvg, RefusesWhatIsNoSvg) {

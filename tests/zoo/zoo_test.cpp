@@ -154,7 +154,7 @@ TEST_F(Places, WhatIsNowhereIsDownloadedIntoTheCache) {
   EXPECT_EQ(read_text_file(folder / "cache" / kFile), "weights");
   EXPECT_EQ(find("mobilenet_v2_1.0_224"), folder / "cache" / kFile);
   ASSERT_EQ(server.requests().size(), 1u);
-  EXPECT_EQ(server.requests()[0].path, std::string("/mirror/") + kFile);
+  EXPECT_EQ(server.requests().at(0).path, std::string("/mirror/") + kFile);
 }
 
 TEST_F(Places, AnAddressIsDownloadedOnceUnderANameOfItsOwn) {

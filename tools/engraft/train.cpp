@@ -195,7 +195,7 @@ void print_for_people(const TrainSummary& summary) {
     for (const double fold : summary.folds) text += fmt::format("  {:.1f} %", 100 * fold);
     text += "\n";
   }
-  text += "\n";
+  text += fmt::format("\nOne mistake more or less is {:.1f} points.\n", 100.0 / summary.evaluation.n);
   for (const std::string& note : summary.notes) text += note + "\n";
   text += fmt::format("\nModel   {}\nReport  {}\nTime    {:.1f} s\n", (summary.run / "model.onnx").string(),
                       (summary.run / "report.html").string(), summary.seconds);

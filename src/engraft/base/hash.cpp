@@ -10,9 +10,10 @@ namespace engraft {
 namespace {
 
 void require(bool ok) {
-  if (!ok)
+  if (!ok) {
     throw Error(ErrorKind::kInternal,
                 "SHA-256 failed inside libcrypto; check the OpenSSL installation");
+  }
 }
 
 }  // namespace

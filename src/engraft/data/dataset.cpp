@@ -32,7 +32,7 @@ void require_folder(const fs::path& folder) {
 
 fs::path find_table(const fs::path& folder, const fs::path& labels) {
   std::error_code ignored;
-  const fs::path inside = folder / labels;  // of an absolute path, that path
+  fs::path inside = folder / labels;  // of an absolute path, that path
   if (fs::exists(inside, ignored)) return inside;
   if (fs::exists(labels, ignored)) return labels;
   throw Error(ErrorKind::kNotFound,

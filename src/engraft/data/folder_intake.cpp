@@ -146,7 +146,8 @@ std::vector<Found> take_subsets(const Contents& contents, Dataset& dataset) {
       empty.erase(class_folder);
       found.push_back({picture, class_folder, *subset});
     }
-    for (const std::string& class_folder : empty) note_empty(name + "/" + class_folder, dataset);
+    for (const std::string& class_folder : empty)
+      note_empty(fmt::format("{}/{}", name, class_folder), dataset);
   }
   return found;
 }

@@ -49,7 +49,7 @@ class Walk {
     }
     open_.push_back(identity);
     for (const std::string& name : names_in(folder)) {
-      visit(relative.empty() ? name : relative + "/" + name);
+      visit(relative.empty() ? name : fmt::format("{}/{}", relative, name));
     }
     open_.pop_back();
   }

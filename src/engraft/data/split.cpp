@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "engraft/base/error.h"
 #include "engraft/data/strata.h"
@@ -36,7 +37,7 @@ std::vector<bool> choose_groups(const std::vector<const Group*>& groups, std::si
   if (sum == target) return chosen;
   // Only sets of many duplicates come here, for single pictures fill any gap. first[s]: the group
   // with which the sum s is first reached; the way back through it uses no group twice.
-  constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+  constexpr auto kNever = static_cast<std::size_t>(-1);
   std::size_t largest = 0;
   for (const Group* group : groups) largest = std::max(largest, group->members.size());
   const std::size_t limit = std::min(most, target + largest);  // nothing nearer lies above
@@ -111,6 +112,38 @@ void draw_class(const std::string& name, const ClassGroups& groups, double share
   }
 }
 
+/// How much each fold holds already.
+class FoldLoads {
+ public:
+  FoldLoads(std::size_t folds, std::size_t classes)
+      : of_class_(folds, std::vector<std::size_t>(classes)), totals_(folds) {}
+
+  /// The fold that has least of the group's labels, then least of all, then the first.
+  [[nodiscard]] std::size_t lightest(const Group& group) const {
+    std::size_t best = 0;
+    for (std::size_t fold = 1; fold < totals_.size(); ++fold) {
+      if (load(fold, group) < load(best, group)) best = fold;
+    }
+    return best;
+  }
+
+  void add(std::size_t fold, int label) {
+    ++of_class_[fold][static_cast<std::size_t>(label)];
+    ++totals_[fold];
+  }
+
+ private:
+  [[nodiscard]] std::pair<std::size_t, std::size_t> load(std::size_t fold,
+                                                         const Group& group) const {
+    std::size_t sum = 0;
+    for (const int label : group.labels) sum += of_class_[fold][static_cast<std::size_t>(label)];
+    return {sum, totals_[fold]};
+  }
+
+  std::vector<std::vector<std::size_t>> of_class_;
+  std::vector<std::size_t> totals_;
+};
+
 bool any_has(std::span<const Sample> samples, Subset subset) {
   return std::any_of(samples.begin(), samples.end(),
                      [=](const Sample& sample) { return sample.subset == subset; });
@@ -177,25 +210,14 @@ std::vector<int> stratified_folds(std::span<const Sample> samples,
     const bool a_mixed = a.labels.size() > 1, b_mixed = b.labels.size() > 1;
     return a_mixed != b_mixed ? a_mixed : a.members.size() > b.members.size();
   });
-  const auto count = static_cast<std::size_t>(folds);
-  std::vector<std::vector<std::size_t>> loads(count, std::vector<std::size_t>(class_names.size()));
-  std::vector<std::size_t> totals(count);
+  FoldLoads loads(static_cast<std::size_t>(folds), class_names.size());
   std::vector<int> result(samples.size());
   for (const Group& group : strata) {
-    const auto load = [&](std::size_t fold) {
-      std::size_t sum = 0;
-      for (const int label : group.labels) sum += loads[fold][static_cast<std::size_t>(label)];
-      return std::pair(sum, totals[fold]);
-    };
-    std::size_t lightest = 0;
-    for (std::size_t fold = 1; fold < count; ++fold) {
-      if (load(fold) < load(lightest)) lightest = fold;
-    }
+    const std::size_t fold = loads.lightest(group);
     for (const std::size_t member : group.members) {
-      result[member] = static_cast<int>(lightest);
-      ++loads[lightest][static_cast<std::size_t>(samples[member].label)];
+      result[member] = static_cast<int>(fold);
+      loads.add(fold, samples[member].label);
     }
-    totals[lightest] += group.members.size();
   }
   return result;
 }

@@ -116,6 +116,7 @@ std::vector<Problem> duplicate_problems(std::span<const Sample> samples,
                                       fmt::join(values, "', '"))});
     };
     std::vector<std::string> values;
+    values.reserve(labels.size());
     for (const int label : labels) values.push_back(class_names[static_cast<std::size_t>(label)]);
     if (labels.size() > 1) report(Problem::Kind::kConflictingLabel, "labels", values);
     values.clear();

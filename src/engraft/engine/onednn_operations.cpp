@@ -1,8 +1,10 @@
 // The only file that knows oneDNN: every step as one primitive.
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
 #include <vector>
 
 #include "engraft/base/error.h"
@@ -35,8 +37,8 @@ struct Compiled {
 /// A primitive with its memory objects: nothing is allocated here from one run to the next.
 class BoundPrimitive final : public BoundOperation {
  public:
-  BoundPrimitive(const dnnl::primitive& primitive, const dnnl::engine& engine)
-      : primitive_(primitive), stream_(engine) {}
+  BoundPrimitive(dnnl::primitive primitive, const dnnl::engine& engine)
+      : primitive_(std::move(primitive)), stream_(engine) {}
 
   void add(int argument, const dnnl::memory& value) {
     memories_.push_back(value);

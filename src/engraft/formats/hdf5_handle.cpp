@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engraft/base/error.h"
+#include "engraft/formats/one_line.h"
 
 namespace engraft::hdf5 {
 namespace {
@@ -46,11 +47,11 @@ QuietErrors::~QuietErrors() {
 void Source::damaged(const std::string& what) const {
   throw Error(ErrorKind::kBadInput,
               fmt::format("{}: {}; the file is damaged or cut short: download it again",
-                          path_.string(), what));
+                          path_.string(), one_line(what)));
 }
 
 void Source::unsupported(const std::string& what) const {
-  throw Error(ErrorKind::kUnsupported, fmt::format("{}: {}", path_.string(), what));
+  throw Error(ErrorKind::kUnsupported, fmt::format("{}: {}", path_.string(), one_line(what)));
 }
 
 std::vector<std::string> read_strings(hid_t object, const char* name, std::size_t max_bytes,

@@ -13,6 +13,7 @@
 #include "engraft/base/error.h"
 #include "engraft/formats/hdf5_file.h"
 #include "engraft/formats/keras_config.h"
+#include "engraft/formats/one_line.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/shape_inference.h"
 

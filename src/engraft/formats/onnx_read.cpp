@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engraft/base/error.h"
+#include "engraft/formats/one_line.h"
 #include "engraft/formats/onnx.h"
 #include "engraft/formats/onnx_layout.h"
 #include "engraft/formats/onnx_node.h"
@@ -327,7 +328,7 @@ OnnxModel read_onnx(std::span<const std::byte> bytes, const std::string& name) {
   } catch (const Error& error) {
     // A name or attribute that does not fit the graph is the file's fault here, not the caller's.
     const ErrorKind kind = error.kind() == ErrorKind::kUsage ? ErrorKind::kBadInput : error.kind();
-    throw Error(kind, fmt::format("{}: {}", name, error.what()));
+    throw Error(kind, fmt::format("{}: {}", name, one_line(error.what())));
   }
   return result;
 }

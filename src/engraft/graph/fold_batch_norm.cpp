@@ -105,8 +105,11 @@ class Folder {
     const Affine affine = affine_of(norm, weights_);
     const std::size_t channels = affine.scale.size();
     Tensor kernel = weights_.at(node.parameters[0]);  // channels are the last axis of every kernel
-    for (std::size_t i = 0; i < kernel.size(); ++i) {
-      kernel.data()[i] = static_cast<float>(kernel.data()[i] * affine.scale[i % channels]);
+    float* const values = kernel.data();
+    for (std::size_t row = 0; row < kernel.size(); row += channels) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        values[row + c] = static_cast<float>(values[row + c] * affine.scale[c]);
+      }
     }
     Tensor bias(Shape{static_cast<std::int64_t>(channels)});
     for (std::size_t c = 0; c < channels; ++c) {

@@ -10,6 +10,7 @@
 #include "engraft/base/error.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/drawings.h"
+#include "engraft/report/svg_ids.h"
 
 namespace engraft {
 namespace {
@@ -73,7 +74,7 @@ std::string to_svg(const Drawing& drawing) {
   paint_on(surface.get(), drawing, 1);
   cairo_surface_finish(surface.get());
   check(cairo_surface_status(surface.get()), "writing an SVG");
-  return svg;
+  return number_ids(svg);
 }
 
 }  // namespace engraft

@@ -42,12 +42,9 @@ int copies_across(const Material& material, const Holdout& holdout) {
   return copies;
 }
 
-std::vector<std::string> notes_on(const Material& material, const Holdout& holdout, const HeadResult& result,
+std::vector<std::string> notes_on(const Material& material, const Holdout& holdout,
                                   const TrainRequest& request) {
   std::vector<std::string> notes;
-  const std::size_t n = result.held_out.size();
-  notes.push_back(fmt::format("Judged on {} pictures: one mistake more or less is {:.1f} points.", n,
-                              100.0 / static_cast<double>(n)));
   const bool chosen_here = holdout.folds.empty() && holdout.samples_in(Subset::kTest).empty() &&
                            request.training.keep == Keep::kBestEpoch;
   if (chosen_here) {
@@ -123,7 +120,7 @@ TrainSummary train_run(const TrainRequest& request, Progress& progress, const st
   summary.folds = result.fold_accuracies;
   summary.best_epoch = result.head.best_epoch;
   summary.problems = material.dataset.problems;
-  summary.notes = notes_on(material, holdout, result, request);
+  summary.notes = notes_on(material, holdout, request);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   throw_if_stopped(stop);
   write_artifacts({.request = &request,

@@ -1,6 +1,7 @@
 #include "engraft/sample/camera.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace engraft::plates {
@@ -33,11 +34,28 @@ void soften(Radiance& picture, float share) {
   }
 }
 
-/// Exposure to a value in [0, 1): highlights roll off as on film.
-float expose(float light, const Camera& camera) {
-  const float value = 1 - std::exp(-1.75f * camera.exposure * light);
-  return clamp01(0.18f + camera.contrast * (value - 0.18f));
-}
+/// Exposure to a value in [0, 1]: highlights roll off as on film. A table over light in [0, 4),
+/// with straight lines between its points.
+class Film {
+ public:
+  explicit Film(const Camera& camera) {
+    for (std::size_t i = 0; i < curve_.size(); ++i) {
+      const float light = static_cast<float>(i) / kStepsPerUnit;
+      const float value = 1 - std::exp(-1.75f * camera.exposure * light);
+      curve_[i] = clamp01(0.18f + camera.contrast * (value - 0.18f));
+    }
+  }
+  [[nodiscard]] float operator()(float light) const {
+    const float place = std::clamp(light * kStepsPerUnit, 0.0f, kSteps - 1.0f);
+    const auto i = static_cast<std::size_t>(place);
+    return mix(curve_[i], curve_[i + 1], place - static_cast<float>(i));
+  }
+
+ private:
+  static constexpr int kStepsPerUnit = 256;
+  static constexpr int kSteps = 4 * kStepsPerUnit;
+  std::array<float, kSteps + 1> curve_;
+};
 
 /// Four bytes of a draw summed: close to normal, deviation 1.
 float noise_of(std::uint32_t bits) {
@@ -49,9 +67,9 @@ float noise_of(std::uint32_t bits) {
 
 }  // namespace
 
-Image photograph(const Radiance& scene_light, const Camera& camera, Rng& rng) {
-  Radiance picture = scene_light;
+Image photograph(Radiance picture, const Camera& camera, Rng& rng) {
   soften(picture, camera.blur);
+  const Film film(camera);
   const SrgbEncoder& srgb = srgb_encoder();
   Image image(picture.size.width, picture.size.height);
   const auto height = static_cast<float>(image.height);
@@ -64,7 +82,7 @@ Image photograph(const Radiance& scene_light, const Camera& camera, Rng& rng) {
           (static_cast<float>(x) + 0.5f - 0.5f * static_cast<float>(image.width)) / height;
       const float dimming = 1 / (1 + camera.vignette * (u * u + v * v));
       const Rgb light = from[x] * dimming;
-      const Rgb value{expose(light.r, camera), expose(light.g, camera), expose(light.b, camera)};
+      const Rgb value{film(light.r), film(light.g), film(light.b)};
       // Photon noise grows with the root of the light; the eye of the sensor is the same for all
       // colours, plus a little of each colour's own.
       const std::uint32_t bits = rng.next_u32();

@@ -6,6 +6,6 @@
 namespace engraft::plates {
 
 /// Lens and sensor: vignetting, a slight blur, exposure with a soft shoulder, contrast, noise.
-[[nodiscard]] Image photograph(const Radiance& scene_light, const Camera& camera, Rng& rng);
+[[nodiscard]] Image photograph(Radiance picture, const Camera& camera, Rng& rng);
 
 }  // namespace engraft::plates

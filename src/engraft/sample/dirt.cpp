@@ -228,7 +228,7 @@ void draw_dirt(Leavings& leavings, Rng& rng, const Scene& scene) {
   constexpr Draw kWet[] = {smear, puddle, splashes, film, smear, film};
   constexpr Draw kLoose[] = {crumbs, peas, rice, pasta, leaves, crust, crumbs};
   const cairo_matrix_t matrix = plate_matrix(scene);
-  for (const Layer* layer : {&leavings.colour, &leavings.wet, &leavings.height}) {
+  for (Layer* layer : {&leavings.colour, &leavings.wet, &leavings.height}) {
     cairo_set_matrix(layer->cairo(), &matrix);
   }
   const Brush brush(leavings);

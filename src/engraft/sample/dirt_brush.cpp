@@ -25,7 +25,7 @@ Spot random_spot(Rng& rng, double within) {
 }
 
 void Brush::fill(const Path& path, const Material& material) const {
-  const auto layer = [&](const Layer& on, double alpha) {
+  const auto layer = [&](Layer& on, double alpha) {
     if (alpha <= 0) return;
     cairo_new_path(on.cairo());
     path(on.cairo());
@@ -38,7 +38,7 @@ void Brush::fill(const Path& path, const Material& material) const {
 }
 
 void Brush::stroke(const Path& path, const Material& material, double width) const {
-  const auto layer = [&](const Layer& on, double alpha, double share) {
+  const auto layer = [&](Layer& on, double alpha, double share) {
     if (alpha <= 0) return;
     cairo_new_path(on.cairo());
     path(on.cairo());
@@ -71,7 +71,7 @@ void Brush::dome(Spot at, double radius, const Material& material) const {
 }
 
 void Brush::scrape(const Path& path, double strength, double width) const {
-  for (const Layer* layer : {&leavings_.colour, &leavings_.wet, &leavings_.height}) {
+  for (Layer* layer : {&leavings_.colour, &leavings_.wet, &leavings_.height}) {
     cairo_t* cairo = layer->cairo();
     cairo_save(cairo);
     cairo_set_operator(cairo, CAIRO_OPERATOR_DEST_OUT);

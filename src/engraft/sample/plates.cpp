@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engraft/base/error.h"
 #include "engraft/base/rng.h"
@@ -42,6 +43,7 @@ Layer cast_shadow(const Scene& scene, const Outline& outline) {
 
 Layer paint_plate(const Scene& scene, const Outline& outline, Rng& rng) {
   Layer paint(scene.size, LayerKind::kColour);
+  if (scene.plate.decoration == Decoration::kNone) return paint;
   const cairo_matrix_t matrix = plate_matrix(scene);
   cairo_set_matrix(paint.cairo(), &matrix);
   draw_decoration(paint.cairo(), rng, scene.plate, outline);
@@ -90,10 +92,10 @@ Image draw_plate(Plate kind, std::uint64_t seed, std::uint64_t index, Size size)
   const plates::Props props = plates::lay_table(scene, rng);
   const plates::Leavings leavings = plates::eat(scene, kind, rng);
   const plates::Layer shadow = plates::cast_shadow(scene, outline);
-  const plates::Radiance light = plates::shade(
+  plates::Radiance light = plates::shade(
       scene, noise, outline,
       {.leavings = leavings, .decoration = paint, .plate_shadow = shadow, .props = props});
-  return plates::photograph(light, scene.camera, rng);
+  return plates::photograph(std::move(light), scene.camera, rng);
 }
 
 }  // namespace engraft

@@ -22,10 +22,9 @@ struct Pose {
 
 /// Paints with both layers' contexts moved to the pose: first the shadow, then the thing.
 template <typename Draw>
-void place(const Layer& colour, const Layer& shadow, const Scene& scene, const Pose& pose,
-           const Draw& draw) {
+void place(Layer& colour, Layer& shadow, const Scene& scene, const Pose& pose, const Draw& draw) {
   const double radius = double{scene.plate.radius};
-  for (const Layer* layer : {&shadow, &colour}) {
+  for (Layer* layer : {&shadow, &colour}) {
     cairo_t* cairo = layer->cairo();
     cairo_save(cairo);
     if (layer == &shadow) {

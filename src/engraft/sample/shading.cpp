@@ -120,11 +120,16 @@ class Shader {
 
   [[nodiscard]] Rgb over(const Rgb& below, const Layer& layer, const At& at,
                          const Rgb& light) const {
-    const Sample sample = sample_of(layer.row(at.y) + at.x * 4);
+    const Sample sample = sample_at(layer, at);
     return sample.alpha == 0 ? below : mix(below, sample.colour * light, sample.alpha);
   }
 
+  [[nodiscard]] static Sample sample_at(const Layer& layer, const At& at) {
+    return layer.blank() ? Sample() : sample_of(layer.row(at.y) + at.x * 4);
+  }
+
   [[nodiscard]] static float mask(const Layer& layer, int x, int y) {
+    if (layer.blank()) return 0;
     const Size size = layer.size();
     return static_cast<float>(
                layer.row(std::clamp(y, 0, size.height - 1))[std::clamp(x, 0, size.width - 1)]) /
@@ -169,14 +174,14 @@ class Shader {
     const float wave = noise_.at(point.x * 4 + 30, point.y * 4 + 30) - 0.5f;
     Slope slope{cosine_ * px - sine_ * py + 0.03f * wave, sine_ * px + cosine_ * py - 0.03f * wave};
 
-    const Sample paint = sample_of(layers_.decoration.row(at.y) + at.x * 4);
+    const Sample paint = sample_at(layers_.decoration, at);
     Rgb albedo = mix(style.glaze, paint.colour, paint.alpha) * (0.985f + 0.03f * wave);
     float gloss = style.gloss;
     float blur = style.gloss < 0.08f ? 0.3f : 0.03f;
     float lit = 1 - 0.6f * scene_.light.shadow * mask(layers_.props.plate_shadow, at.x, at.y);
 
     const float inside = 1 - smooth_step(0.95f, 0.985f, point.radius);
-    const Sample dirt = sample_of(layers_.leavings.colour.row(at.y) + at.x * 4);
+    const Sample dirt = sample_at(layers_.leavings.colour, at);
     const float high = mask(layers_.leavings.height, at.x, at.y);
     const float higher =
         mask(layers_.leavings.height, at.x + shadow_step_x_, at.y + shadow_step_y_);
