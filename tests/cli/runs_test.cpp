@@ -58,13 +58,13 @@ class Runs : public ::testing::Test {
     write_plates(plates_, {.count = kPictures, .seed = 5}, pool, progress);
   }
 
-  [[nodiscard]] ProcessResult train(std::vector<std::string> more = {}) const {
+  ProcessResult train(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments{"train",   plates_.string(),       "--labels", "labels.csv",
                                        "--model", base_.string(), "--epochs", "6"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return program_.run(arguments);
   }
-  [[nodiscard]] json train_json(std::vector<std::string> more = {}) const {
+  json train_json(std::vector<std::string> more = {}) const {
     more.emplace_back("--json");
     const ProcessResult result = train(more);
     EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -76,6 +76,22 @@ TEST(HostileKerasFile, ADeflatedDatasetIsBoundByWhatDeflateCanDo) {
                      [&] { read(folder / "h.h5"); });
 }
 
+TEST(HostileKerasFile, DeflatedTwiceIsRefused) {
+  const TemporaryFolder folder;
+  {
+    H5Writer out(folder / "h.h5");
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    const hsize_t chunk = 16;
+    H5Pset_chunk(creation, 1, &chunk);
+    H5Pset_deflate(creation, 9);
+    H5Pset_deflate(creation, 9);
+    out.dataset({.path = "l/kernel:0", .extents = {16}, .creation = creation}, {});
+    H5Pclose(creation);
+  }
+  test::expect_error(ErrorKind::kUnsupported, HasSubstr("deflated twice"),
+                     [&] { read(folder / "h.h5"); });
+}
+
 TEST(HostileKerasFile, AHugeChunkIsRefused) {
   const TemporaryFolder folder;
   {

@@ -15,7 +15,7 @@ struct KerasLayout {
   std::string prefix{};             ///< outer groups, "model_weights/sequential_1/"
   std::string top = "predictions";  ///< name of the top's layer
   bool numbered = false;            ///< conv2d_7 instead of layer names
-  int first_number = 0;             ///< of each kind; Keras counts on through a session
+  int first_number = 0;             ///< of each kind; Keras counts on from model to model
   bool doubled = true;              ///< group layer/layer, as functional models have it
   std::string config{};             ///< model_config
   hid_t type = H5T_IEEE_F32LE;

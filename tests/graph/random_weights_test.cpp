@@ -11,7 +11,9 @@
 namespace engraft {
 namespace {
 
-Graph small() { return mobilenet_v2({.width = 0.35f, .image_size = 96, .classes = 7}); }
+Graph small() {
+  return mobilenet_v2({.width = 0.35f, .image_size = 96, .classes = 7});
+}
 
 double deviation(const Tensor& tensor) {
   double sum = 0;
@@ -19,12 +21,16 @@ double deviation(const Tensor& tensor) {
   return std::sqrt(sum / static_cast<double>(tensor.size()));
 }
 
-TEST(RandomWeights, FitTheGraph) { check_weights(small(), random_weights(small(), 0)); }
+TEST(RandomWeights, FitTheGraph) {
+  check_weights(small(), random_weights(small(), 0));
+}
 
 TEST(RandomWeights, AreAFunctionOfTheSeed) {
   const Graph graph = small();
-  EXPECT_EQ(fingerprint(graph, random_weights(graph, 3)), fingerprint(graph, random_weights(graph, 3)));
-  EXPECT_NE(fingerprint(graph, random_weights(graph, 3)), fingerprint(graph, random_weights(graph, 4)));
+  EXPECT_EQ(fingerprint(graph, random_weights(graph, 3)),
+            fingerprint(graph, random_weights(graph, 3)));
+  EXPECT_NE(fingerprint(graph, random_weights(graph, 3)),
+            fingerprint(graph, random_weights(graph, 4)));
 }
 
 TEST(RandomWeights, KernelsHaveHeDeviation) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "engraft/base/rng.h"
 
 namespace engraft {
@@ -20,7 +22,7 @@ Tensor random_table(std::int64_t rows, std::int64_t features) {
   return values;
 }
 
-TEST(Standardiser, GivesTheRowsItWasFittedToMeanZeroAndDeviationOne) {
+TEST(Standardiser, CentresEachFeatureAndGivesAllTogetherDeviationOne) {
   const Tensor values = random_table(50, 4);
   const std::vector<std::size_t> rows{0, 3, 4, 10, 11, 30, 49};
   const Standardiser standardiser = Standardiser::fit(values, rows);
@@ -33,10 +35,9 @@ TEST(Standardiser, GivesTheRowsItWasFittedToMeanZeroAndDeviationOne) {
       squares[i] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
     }
   }
-  for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_NEAR(sum[i], 0, 1e-5);
-    EXPECT_NEAR(squares[i], static_cast<double>(rows.size()), 1e-4);
-  }
+  for (const double s : sum) EXPECT_NEAR(s, 0, 1e-5);
+  EXPECT_NEAR(std::accumulate(squares.begin(), squares.end(), 0.0),
+              4 * static_cast<double>(rows.size()), 1e-4);
 }
 
 TEST(Standardiser, PutsAFeatureThatDoesNotVaryToZero) {
@@ -45,6 +46,25 @@ TEST(Standardiser, PutsAFeatureThatDoesNotVaryToZero) {
   std::vector<float> x(2);
   standardiser.apply(std::vector<float>{1000, 2}, x);
   EXPECT_THAT(x, testing::ElementsAre(0, 0));
+}
+
+TEST(Standardiser, TakesRoundingForNoVariation) {
+  Tensor values(Shape{187, 2});
+  for (std::int64_t r = 0; r < 187; ++r) {
+    values.row(r)[0] = 0.1f;  // whose mean of 187 is not exact
+    values.row(r)[1] = static_cast<float>(r % 3);
+  }
+  std::vector<std::size_t> rows(187);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const Standardiser standardiser = Standardiser::fit(values, rows);
+  EXPECT_EQ(standardiser.scale[0], 0);
+  EXPECT_GT(standardiser.scale[1], 0);
+}
+
+TEST(Standardiser, OfFeaturesThatNeverVaryIsZeroAndNotInfinite) {
+  const Tensor values(Shape{2, 2}, std::vector<float>{5, 0, 5, 0});
+  const Standardiser standardiser = Standardiser::fit(values, std::vector<std::size_t>{0, 1});
+  EXPECT_THAT(standardiser.scale, testing::ElementsAre(0, 0));
 }
 
 TEST(Standardiser, FoldedIntoALayerGivesTheSameFunction) {

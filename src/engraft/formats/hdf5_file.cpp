@@ -11,6 +11,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/formats/hdf5_handle.h"
+#include "engraft/formats/hdf5_storage.h"
 #include "engraft/formats/keras_h5.h"
 
 namespace engraft {
@@ -20,11 +21,8 @@ namespace fs = std::filesystem;
 using hdf5::Handle;
 using hdf5::Source;
 
-constexpr int kMaxDepth = 12;                  ///< of groups in groups
-constexpr int kMaxObjects = 20'000;            ///< links followed; a MobileNetV2 has about 800
-constexpr std::uint64_t kMaxTotal = 1 << 30;   ///< bytes of all compressed datasets together
-constexpr std::uint64_t kMaxInflation = 1032;  ///< no deflate stream grows by more
-constexpr std::uint64_t kMaxChunk = 64 << 20;
+constexpr int kMaxDepth = 12;        ///< of groups in groups
+constexpr int kMaxObjects = 20'000;  ///< links followed; a MobileNetV2 has about 800
 
 struct Link {
   std::string name;
@@ -40,32 +38,11 @@ herr_t collect_link(hid_t /*group*/, const char* name, const H5L_info_t* info, v
   return 0;
 }
 
-/// Whether the type is IEEE 754 of 16, 32 or 64 bits, of either byte order; other layouts that
-/// HDF5 can describe do not occur and would only be ways into the library's conversions.
-bool is_ieee_float(hid_t type) {
-  if (H5Tget_class(type) != H5T_FLOAT) return false;
-  struct Layout {
-    std::size_t bytes, sign, exponent, exponent_bits, mantissa_bits, bias;
-  };
-  constexpr std::array<Layout, 3> kLayouts{
-      {{2, 15, 10, 5, 10, 15}, {4, 31, 23, 8, 23, 127}, {8, 63, 52, 11, 52, 1023}}};
-  std::size_t sign = 0, exponent = 0, exponent_bits = 0, mantissa = 0, mantissa_bits = 0;
-  if (H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0) {
-    return false;
-  }
-  const std::size_t bytes = H5Tget_size(type);
-  const std::size_t bias = H5Tget_ebias(type);
-  return mantissa == 0 && std::any_of(kLayouts.begin(), kLayouts.end(), [&](const Layout& l) {
-           return l.bytes == bytes && l.sign == sign && l.exponent == exponent &&
-                  l.exponent_bits == exponent_bits && l.mantissa_bits == mantissa_bits &&
-                  l.bias == bias;
-         });
-}
-
 /// Walks a file's groups and takes the float datasets in.
 class Reader {
  public:
-  Reader(const fs::path& path, std::uint64_t file_size) : source_(path), file_size_(file_size) {}
+  Reader(const fs::path& path, std::uint64_t file_size)
+      : source_(path), file_size_(file_size), storage_(source_, file_size) {}
 
   KerasFile read() {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, source_, "HDF5 cannot be set up");
@@ -142,10 +119,10 @@ class Reader {
         fmt::format("{}/{}", layer, dataset_name.substr(0, dataset_name.rfind(':')));
     const std::string what = fmt::format("weight {} is unreadable", name);
     const Handle type(H5Dget_type(dataset), H5Tclose, source_, what);
-    if (!is_ieee_float(type.get())) return;
+    if (!hdf5::is_ieee_float(type.get())) return;
     const Handle space(H5Dget_space(dataset), H5Sclose, source_, what);
     Shape shape = shape_of(space.get(), what);
-    check_size(dataset, shape, H5Tget_size(type.get()), name);
+    storage_.check(dataset, {.name = name, .shape = shape, .value_size = H5Tget_size(type.get())});
     Tensor tensor(std::move(shape));
     if (tensor.size() > 0 &&
         H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.data()) < 0) {
@@ -166,72 +143,10 @@ class Reader {
     std::vector<std::int64_t> shape;
     for (int i = 0; i < rank; ++i) {
       const hsize_t extent = extents[static_cast<std::size_t>(i)];
-      if (extent > kMaxTotal) source_.damaged(what);
+      if (extent > hdf5::kMaxTotal) source_.damaged(what);
       shape.push_back(static_cast<std::int64_t>(extent));
     }
     return Shape(std::move(shape));
-  }
-
-  /// A plain dataset's bytes are in the file, and each in one dataset; a deflated one may be larger
-  /// than the file, but only so much.
-  void check_size(hid_t dataset, const Shape& shape, std::size_t value_size,
-                  const std::string& name) {
-    const Handle plist(H5Dget_create_plist(dataset), H5Pclose, source_, name + " is unreadable");
-    const H5D_layout_t layout = H5Pget_layout(plist.get());
-    if (layout == H5D_VIRTUAL || H5Pget_external_count(plist.get()) != 0) {
-      source_.unsupported(fmt::format("weight {} lies in another file", name));
-    }
-    const bool deflated = check_filters(plist.get(), name);
-    if (layout == H5D_CHUNKED) check_chunk(plist.get(), value_size, name);
-    std::uint64_t values = 0;
-    try {
-      values = static_cast<std::uint64_t>(shape.elements());
-    } catch (const Error&) {
-      values = kMaxTotal;
-    }
-    std::uint64_t& total = deflated ? deflated_total_ : plain_total_;
-    total += values * value_size;
-    const std::uint64_t limit = deflated ? std::min(kMaxTotal, file_size_ * kMaxInflation)
-                                         : std::min(kMaxTotal, file_size_);
-    if (total > limit) {
-      source_.damaged(
-          fmt::format("weight {} {} is larger than the file can hold", name, shape.to_string()));
-    }
-  }
-
-  /// Whether the dataset is deflated. Throws for filters that HDF5 would have to load.
-  [[nodiscard]] bool check_filters(hid_t plist, const std::string& name) const {
-    const int filters = H5Pget_nfilters(plist);
-    if (filters < 0) source_.damaged(name + " is unreadable");
-    bool deflated = false;
-    for (int i = 0; i < filters; ++i) {
-      unsigned flags = 0;
-      std::size_t count = 0;
-      const H5Z_filter_t filter = H5Pget_filter2(plist, static_cast<unsigned>(i), &flags, &count,
-                                                 nullptr, 0, nullptr, nullptr);
-      deflated = deflated || filter == H5Z_FILTER_DEFLATE;
-      if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE &&
-          filter != H5Z_FILTER_FLETCHER32) {
-        source_.unsupported(fmt::format(
-            "weight {} is packed with HDF5 filter {}; only gzip, shuffle and fletcher32 are read",
-            name, static_cast<int>(filter)));
-      }
-    }
-    return deflated;
-  }
-
-  void check_chunk(hid_t plist, std::size_t value_size, const std::string& name) const {
-    std::array<hsize_t, H5S_MAX_RANK> extents{};
-    const int rank = H5Pget_chunk(plist, H5S_MAX_RANK, extents.data());
-    std::uint64_t bytes = value_size;
-    for (int i = 0; i < std::min<int>(rank, H5S_MAX_RANK); ++i) {
-      const hsize_t extent = extents[static_cast<std::size_t>(i)];
-      if (extent == 0 || extent > kMaxChunk / bytes) {
-        source_.damaged(fmt::format("weight {} is cut into impossible chunks", name));
-      }
-      bytes *= extent;
-    }
-    if (rank < 0) source_.damaged(name + " is unreadable");
   }
 
   void read_layer_order(hid_t group) {
@@ -253,7 +168,7 @@ class Reader {
 
   Source source_;
   std::uint64_t file_size_;
-  std::uint64_t plain_total_ = 0, deflated_total_ = 0;
+  hdf5::StorageCheck storage_;
   int objects_ = 0;
   KerasFile result_;
 };

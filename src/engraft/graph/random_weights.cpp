@@ -8,22 +8,27 @@
 namespace engraft {
 namespace {
 
-/// Values that reach one output: all extents of a kernel but the last; [kh,kw,Cin,Cout] and depthwise [kh,kw,C] alike.
-double fan_in(const Shape& kernel) { return static_cast<double>(kernel.elements() / kernel[-1]); }
+/// Values that reach one output: all extents of a kernel but the last; [kh,kw,Cin,Cout] and
+/// depthwise [kh,kw,C] alike.
+double fan_in(const Shape& kernel) {
+  return static_cast<double>(kernel.elements() / kernel[-1]);
+}
 
 void fill_normal(Tensor& tensor, double deviation, Rng& rng) {
   for (float& value : tensor.values()) value = static_cast<float>(deviation) * rng.normal();
 }
 
 void fill_uniform(Tensor& tensor, double limit, Rng& rng) {
-  for (float& value : tensor.values()) value = rng.uniform(static_cast<float>(-limit), static_cast<float>(limit));
+  for (float& value : tensor.values())
+    value = rng.uniform(static_cast<float>(-limit), static_cast<float>(limit));
 }
 
 void fill_ones(Tensor& tensor) {
   for (float& value : tensor.values()) value = 1;
 }
 
-/// The parameter in place `position` of those that the node's Op lists; biases, betas and means stay 0.
+/// The parameter in place `position` of those that the node's Op lists; biases, betas and means
+/// stay 0.
 Tensor initial_value(const Node& node, std::size_t position, const Shape& shape, Rng& rng) {
   Tensor tensor(shape);
   switch (node.op) {
@@ -32,12 +37,14 @@ Tensor initial_value(const Node& node, std::size_t position, const Shape& shape,
       if (position == 0) fill_normal(tensor, std::sqrt(2.0 / fan_in(shape)), rng);
       break;
     case Op::kDense:
-      if (position == 0) fill_uniform(tensor, std::sqrt(6.0 / static_cast<double>(shape[0] + shape[1])), rng);
+      if (position == 0)
+        fill_uniform(tensor, std::sqrt(6.0 / static_cast<double>(shape[0] + shape[1])), rng);
       break;
     case Op::kBatchNorm:
       if (position == 0 || position == 3) fill_ones(tensor);  // gamma, variance
       break;
-    default: break;
+    default:
+      break;
   }
   return tensor;
 }

@@ -21,6 +21,7 @@ using Key = std::pair<Digest, std::uint64_t>;  ///< content, view
 
 constexpr std::int64_t kApplicationId = 0x656e6772;  ///< "engr": SQLite's mark of a file's owner
 constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kTables = 2;
 /// Pictures per transaction: about a third of a megabyte, and a fifth of a second's work.
 constexpr std::size_t kBatch = 64;
 
@@ -71,7 +72,10 @@ std::int64_t checksum_of(Blob pixels, Blob features) {
 bool is_ours(sqlite::Database& database) {
   const std::int64_t owner = database.integer("PRAGMA application_id");
   const std::int64_t version = database.integer("PRAGMA user_version");
-  if (owner == kApplicationId && version == kSchemaVersion) return true;
+  if (owner == kApplicationId && version == kSchemaVersion &&
+      database.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table'") == kTables) {
+    return true;
+  }
   if (owner == kApplicationId && version > kSchemaVersion) {
     throw sqlite::Failure{SQLITE_ERROR, "it was written by a newer engraft"};
   }

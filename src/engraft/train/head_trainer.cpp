@@ -96,6 +96,9 @@ void HeadTrainer::make_layers() {
   }
   layers_.emplace_back(DenseShape{.in = in, .out = outputs});
   gradients_ = layers_;
+  // A single layer is a convex problem and needs no random start; what the data say nothing about
+  // then stays 0 instead of noise.
+  if (layers_.size() == 1) return;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     initialise(layers_[i], Rng(options_.seed, kInitialStream, i));
   }

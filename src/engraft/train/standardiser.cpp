@@ -1,9 +1,13 @@
 #include "engraft/train/standardiser.h"
 
 #include <cmath>
-#include <cstdlib>
+#include <numeric>
 
 namespace engraft {
+namespace {
+/// Of a feature, as a share of its squared mean: less is the rounding of float32.
+constexpr double kLeastVariance = 1e-13;
+}  // namespace
 
 Standardiser Standardiser::fit(const Tensor& values, std::span<const std::size_t> rows) {
   const auto features = static_cast<std::size_t>(values.shape()[1]);
@@ -21,21 +25,16 @@ Standardiser Standardiser::fit(const Tensor& values, std::span<const std::size_t
       variance[i] += d * d;
     }
   }
+  for (double& v : variance) v /= n;
+  const double all =
+      std::accumulate(variance.begin(), variance.end(), 0.0) / static_cast<double>(features);
+
   Standardiser result;
   result.mean.assign(mean.begin(), mean.end());
   result.scale.resize(features);
-  double all = 0;
-  for (double& v : variance) { v /= n; all += v; }
-  all /= static_cast<double>(features);
-  const char* e = std::getenv("STD_MODE");
-  const int mode = e ? std::atoi(e) : 1;
-  const char* e2 = std::getenv("STD_EPS");
-  const double eps = e2 ? std::atof(e2) : 0;
   for (std::size_t i = 0; i < features; ++i) {
-    if (mode == 0) { result.mean[i] = 0; result.scale[i] = 1; }
-    else if (mode == 1) result.scale[i] = variance[i] > 0 ? static_cast<float>(1 / std::sqrt(variance[i] + eps * all)) : 0;
-    else if (mode == 2) result.scale[i] = static_cast<float>(1 / std::sqrt(all));
-    else { result.scale[i] = 1; }
+    const bool varies = variance[i] > kLeastVariance * mean[i] * mean[i];
+    result.scale[i] = varies ? static_cast<float>(1 / std::sqrt(all)) : 0.0f;
   }
   return result;
 }

@@ -9,8 +9,12 @@
 
 namespace engraft {
 
-/// x' = (x - mean)·scale, feature by feature, with the training rows' mean and 1/deviation. A
-/// feature that does not vary has scale 0: it can teach nothing.
+/// x' = (x - mean)·scale: each feature's own mean over the training rows, and one scale for all,
+/// 1/√(mean of the features' variances). Centring lets every feature speak from the first step;
+/// the common scale makes learning rate and weight decay mean the same for features of any size
+/// (pooled, logits, probabilities). A scale for each feature would blow up the many that hardly
+/// vary: on 228 street photos it took linear heads from 97.9 % to 97.5 %, without weight decay from
+/// 97.5 % to 96.3 %. A feature that does not vary at all has scale 0: it can teach nothing.
 struct Standardiser {
   std::vector<float> mean;
   std::vector<float> scale;
