@@ -17,6 +17,12 @@ extern "C" const char* __lsan_default_suppressions() {
   return "leak:libhdf5";
 }
 
+// HDF5 asks for as much memory as a damaged file names, and takes no for an answer.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() {
+  return "allocator_may_return_null=1:max_allocation_size_mb=1024";
+}
+
 namespace {
 
 void check(bool ok) {

@@ -138,6 +138,13 @@ TEST_F(Runs, ASplitCanBeUsedAgain) {
   EXPECT_EQ(slurp(in("first/split.csv")), slurp(in("second/split.csv")));
 }
 
+TEST_F(Runs, FoldsCanBeUsedAgainToo) {
+  train_json({"--out", "first", "--seed", "3", "--folds", "3"});
+  const json second = train_json({"--out", "second", "--seed", "4", "--split", "first/split.csv"});
+  EXPECT_EQ(second["folds"].size(), 3u);
+  EXPECT_EQ(slurp(in("first/split.csv")), slurp(in("second/split.csv")));
+}
+
 TEST_F(Runs, FoldsJudgeEveryPictureOnce) {
   const json result = train_json({"--folds", "4"});
   EXPECT_EQ(result["n"], kPictures);

@@ -6,6 +6,7 @@
 #include "data/pictures.h"
 #include "data/split_pictures.h"
 #include "engraft/base/error.h"
+#include "engraft/data/csv.h"
 #include "engraft/data/split.h"
 #include "support/errors.h"
 #include "support/test_data.h"
@@ -93,6 +94,53 @@ TEST_F(SplitFile, ThatIsNoneIsRefused) {
   refused("a.jpg,cat\n", HasSubstr("filename,label,subset"));
   expect_error(ErrorKind::kNotFound, HasSubstr("none.csv"),
                [&] { (void)read_split(folder_ / "none.csv", pictures_.samples, kNames); });
+}
+
+class FoldsFile : public SplitFile {
+ protected:
+  std::vector<int> read_as_folds(std::string_view text) {
+    test::put_text(folder_ / "split.csv", text);
+    return read_folds(folder_ / "split.csv", pictures_.samples);
+  }
+  /// A file whose subsets are the given words, one a sample.
+  std::string file_of(const std::vector<std::string>& words) {
+    std::string text = "filename,subset\n";
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      text += csv_field(pictures_.samples[i].name) + "," + words[i] + "\n";
+    }
+    return text;
+  }
+  void folds_refused(std::string_view text, const ::testing::Matcher<std::string>& message) {
+    expect_error(ErrorKind::kBadInput, message, [&] { (void)read_as_folds(text); });
+  }
+};
+
+TEST_F(FoldsFile, ReadsWhatItWrites) {
+  const std::vector<int> folds{0, 1, 2, 0, 1, 2, 0, 1};
+  const std::string text = folds_csv(pictures_.samples, kNames, folds);
+  EXPECT_THAT(text, StartsWith("filename,label,subset\np0.jpg,clean,fold1\n"));
+  EXPECT_EQ(read_as_folds(text), folds);
+  EXPECT_TRUE(holds_folds(folder_ / "split.csv"));
+}
+
+TEST_F(FoldsFile, IsToldFromASplit) {
+  (void)read(split_csv(pictures_.samples, kNames, split(pictures_, 0.4, 1)));
+  EXPECT_FALSE(holds_folds(folder_ / "split.csv"));
+  test::put_text(folder_ / "empty.csv", "filename,label,subset\n");
+  EXPECT_FALSE(holds_folds(folder_ / "empty.csv"));
+}
+
+TEST_F(FoldsFile, RefusesFoldsThatAreNone) {
+  for (const char* word : {"fold0", "fold-1", "fold", "fold1x", "fold 1", "train", "fold99999999999"}) {
+    folds_refused(file_of({word, "fold1", "fold1", "fold1", "fold2", "fold2", "fold2", "fold2"}),
+                  AllOf(HasSubstr("split.csv:2"), HasSubstr(word)));
+  }
+}
+
+TEST_F(FoldsFile, RefusesAGapAndASingleFold) {
+  folds_refused(file_of({"fold1", "fold1", "fold1", "fold1", "fold3", "fold3", "fold3", "fold3"}),
+                HasSubstr("no row is of fold2"));
+  folds_refused(file_of(std::vector<std::string>(8, "fold1")), HasSubstr("no row is of fold2"));
 }
 
 }  // namespace

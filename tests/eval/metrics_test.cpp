@@ -105,8 +105,8 @@ TEST(MeanOf, IsClippedToShares) {
 TEST(Evaluate, CountsTheConfusionByTrueThenPredicted) {
   const std::vector<int> truth{0, 0, 0, 1, 1, 2}, predicted{0, 1, 1, 1, 2, 2};
   const Evaluation e = evaluate(sure_of(predicted, 3), truth, names(3));
-  EXPECT_THAT(e.confusion, ElementsAre(ElementsAre(1, 2, 0), ElementsAre(0, 1, 1),
-                                       ElementsAre(0, 0, 1)));
+  EXPECT_THAT(e.confusion,
+              ElementsAre(ElementsAre(1, 2, 0), ElementsAre(0, 1, 1), ElementsAre(0, 0, 1)));
   EXPECT_EQ(e.n, 6);
   EXPECT_EQ(e.correct, 3);
   expect_estimate(e.accuracy, 0.5, wilson(3, 6).low, wilson(3, 6).high, 1e-12);

@@ -30,7 +30,7 @@ RunRecord hostile_record() {
   RunRecord run = sample_record();
   run.title = run.evaluated_on = kHostile;
   run.class_names = {kHostile, kHostile};
-  run.facts = run.skipped = {{kHostile, kHostile}};
+  run.facts = run.problems = {{kHostile, kHostile}};
   run.notes = {kHostile};
   for (ClassMetrics& metrics : run.evaluation.per_class) metrics.label = kHostile;
   for (ShownPrediction& prediction : run.predictions) {
@@ -105,7 +105,7 @@ TEST(HtmlReport, EveryTextOfTheRecordIsThere) {
   run.evaluated_on = "ev4luated";
   run.facts = {{"f4ct", "v4lue"}};
   run.notes = {"n0te"};
-  run.skipped = {{"sk1pped", "re4son"}};
+  run.problems = {{"sk1pped", "re4son"}};
   run.evaluation.per_class[0].label = "cl4ss";
   run.predictions[1].name = "ph0to.jpg";
   const std::string page = html_report(run);
@@ -144,7 +144,7 @@ TEST(HtmlReport, FoldsAreListedOnlyWithCrossValidation) {
 TEST(HtmlReport, SectionsWithoutContentAreLeftOut) {
   const std::string page = html_report(RunRecord());
   for (const char* heading :
-       {"Training<", "Confusion matrix", "Class by class", "Predictions", "The run", "Skipped"}) {
+       {"Training<", "Confusion matrix", "Class by class", "Predictions", "The run", "Problems"}) {
     EXPECT_THAT(page, Not(HasSubstr(heading)));
   }
 }

@@ -75,7 +75,7 @@ inline RunRecord sample_record() {
   run.predictions = {shown("clean", "clean"), shown("dirty", "clean"), shown("dirty", "dirty")};
   run.facts = {{"Base model", "mobilenet_v2"}, {"Seed", "0"}};
   run.notes = {"A sentence."};
-  run.skipped = {{"broken.jpg", "the JPEG ends early"}};
+  run.problems = {{"broken.jpg", "the JPEG ends early"}};
   return run;
 }
 

@@ -39,8 +39,8 @@ TEST(Dense, ForwardIsTheMatrixProductAtEverySize) {
         for (std::size_t o = 0; o < out; ++o) {
           double sum = static_cast<double>(layer.bias[o]);
           for (std::size_t i = 0; i < in; ++i) {
-            sum += static_cast<double>(layer.kernel[o * in + i]) *
-                   static_cast<double>(x[b * in + i]);
+            sum +=
+                static_cast<double>(layer.kernel[o * in + i]) * static_cast<double>(x[b * in + i]);
           }
           // 600 products of size 1 in float: errors of a few 1e-6.
           ASSERT_NEAR(z[b * out + o], sum, 2e-5) << in << " inputs, " << rows << " rows";

@@ -31,12 +31,12 @@ Digest digest(int number) {
 
 CachedPicture picture(int number) {
   CachedPicture result{.pixels = digest(1000 + number), .features = {}};
-  for (int i = 0; i < kSize; ++i) result.features.push_back(static_cast<float>(number) + 0.1f * static_cast<float>(i));
+  for (int i = 0; i < kSize; ++i)
+    result.features.push_back(static_cast<float>(number) + 0.1f * static_cast<float>(i));
   return result;
 }
 
 const Digest kNetwork = digest(-1);
-
 
 void fill(const fs::path& file, int from, int to) {
   FeatureCache cache(file, kNetwork, kSize);
@@ -149,7 +149,7 @@ void expect_begun_anew(const fs::path& file, const std::string& content) {
 
 TEST(FeatureCache, MovesAFileThatIsNoDatabaseAside) {
   for (const std::string& content : {std::string("these are no features"), std::string(5000, 'x'),
-                                    std::string("SQLite format 3\0 and then junk", 30)}) {
+                                     std::string("SQLite format 3\0 and then junk", 30)}) {
     const TemporaryFolder folder;
     write(folder / "c", content);
     expect_begun_anew(folder / "c", content);
@@ -158,7 +158,8 @@ TEST(FeatureCache, MovesAFileThatIsNoDatabaseAside) {
 
 TEST(FeatureCache, MovesAnotherProgramsDatabaseAsideUnchanged) {
   const TemporaryFolder folder;
-  sqlite::Database(folder / "c").execute("CREATE TABLE songs (title); INSERT INTO songs VALUES (1)");
+  sqlite::Database(folder / "c")
+      .execute("CREATE TABLE songs (title); INSERT INTO songs VALUES (1)");
   expect_begun_anew(folder / "c", read_text_file(folder / "c"));
   EXPECT_EQ(sqlite::Database(folder / "c.damaged").integer("SELECT count(*) FROM songs"), 1);
 }

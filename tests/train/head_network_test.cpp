@@ -42,15 +42,13 @@ TEST(HeadNetwork, LinearIsDropoutDenseProbabilities) {
 }
 
 TEST(HeadNetwork, MlpHasAHiddenLayerBeforeTheDropout) {
-  const Network head =
-      head_network(random_layers({{.in = 6, .out = 4}, {.in = 4, .out = 3}}), {});
+  const Network head = head_network(random_layers({{.in = 6, .out = 4}, {.in = 4, .out = 3}}), {});
   EXPECT_THAT(names_of(head), ElementsAre("head_hidden", "head_hidden_relu", "head_dropout",
                                           "head_dense", "head_probabilities"));
 }
 
 TEST(HeadNetwork, NamesTheParametersThatItsWeightsHave) {
-  const Network head =
-      head_network(random_layers({{.in = 6, .out = 4}, {.in = 4, .out = 3}}), {});
+  const Network head = head_network(random_layers({{.in = 6, .out = 4}, {.in = 4, .out = 3}}), {});
   EXPECT_NO_THROW(check_weights(head.graph, head.weights));
   EXPECT_EQ(head.weights.at("head_hidden/kernel").shape(), (Shape{6, 4}));
   EXPECT_EQ(head.weights.at("head_dense/bias").shape(), Shape{3});

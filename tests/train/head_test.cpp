@@ -53,7 +53,9 @@ TEST_P(EveryHead, LearnsClassesThatCanBeTold) {
 
 TEST_P(EveryHead, GivesTheSameBitsTwice) {
   const Clouds train({.classes = GetParam().classes, .pictures = 37, .features = 21});
-  const auto run = [&] { return train_head(train.all(), train.all(), GetParam().classes, options()); };
+  const auto run = [&] {
+    return train_head(train.all(), train.all(), GetParam().classes, options());
+  };
   const TrainedHead a = run(), b = run();
   EXPECT_EQ(parameters_of(a.head), parameters_of(b.head));
   for (std::size_t i = 0; i < a.history.size(); ++i) {
@@ -114,8 +116,8 @@ TEST(TrainHead, TheGraphGivesWhatValidationSaw) {
       const Tensor p = apply_head(trained.head, validation.values);
       double surprise = 0;
       for (std::size_t i = 0; i < validation.labels.size(); ++i) {
-        surprise -= std::log(static_cast<double>(p.row(static_cast<std::int64_t>(
-            i))[static_cast<std::size_t>(validation.labels[i])]));
+        surprise -= std::log(static_cast<double>(
+            p.row(static_cast<std::int64_t>(i))[static_cast<std::size_t>(validation.labels[i])]));
       }
       const EpochResult& row = trained.history[static_cast<std::size_t>(trained.best_epoch - 1)];
       EXPECT_NEAR(row.val_loss, surprise / 41, 1e-4);
@@ -126,7 +128,8 @@ TEST(TrainHead, TheGraphGivesWhatValidationSaw) {
 
 TEST(TrainHead, KeepsTheEpochOfTheLowestValidationLoss) {
   // Labels of chance: the longer it learns them, the worse it does on others.
-  Clouds train({.pictures = 40, .features = 60, .spread = 3}), validation({.features = 60, .spread = 3, .seed = 7});
+  Clouds train({.pictures = 40, .features = 60, .spread = 3}),
+      validation({.features = 60, .spread = 3, .seed = 7});
   Rng rng(3);
   for (int& label : train.labels) label = static_cast<int>(rng.below(2));
   TrainOptions options;
@@ -267,8 +270,8 @@ TEST(TrainHead, ReportsEveryEpochAsItEnds) {
   options.batch = 32;
   options.learning_rate = 0.5f;
   std::vector<int> epochs;
-  const TrainedHead trained = train_head(train.all(), kNone, 2, options,
-                                         [&](const EpochResult& row) { epochs.push_back(row.epoch); });
+  const TrainedHead trained = train_head(
+      train.all(), kNone, 2, options, [&](const EpochResult& row) { epochs.push_back(row.epoch); });
   EXPECT_THAT(epochs, testing::ElementsAre(1, 2, 3, 4));
   // Eight steps, the first of them warm-up's whole share rounded to none: a cosine from the peak.
   EXPECT_NEAR(trained.history[3].learning_rate, 0.25 * (1 + std::cos(std::acos(-1) * 7 / 8)), 1e-6);

@@ -95,8 +95,7 @@ TEST(SigmoidLoss, OfSeveralUnitsIsTheMeanOverThem) {
   std::vector<double> p(3), dz(3);
   const double value = loss::sigmoid_cross_entropy<double>(z, 2, 0.0, p, dz);
   const auto s = [](double x) { return 1 / (1 + std::exp(-x)); };
-  const double expected =
-      -(std::log(1 - s(0.2)) + std::log(1 - s(-1.0)) + std::log(s(3.0))) / 3;
+  const double expected = -(std::log(1 - s(0.2)) + std::log(1 - s(-1.0)) + std::log(s(3.0))) / 3;
   EXPECT_NEAR(value, expected, 1e-14);
 }
 

@@ -70,7 +70,8 @@ std::string percent(const PercentRange& share) {
 
 void print_problems(const std::vector<Problem>& problems) {
   if (problems.empty()) return;
-  fmt::print(stderr, "{} left out:\n", problems.size() == 1 ? "1 row or file" : fmt::format("{} rows or files", problems.size()));
+  fmt::print(stderr, "{} in the data; what cannot be used is left out:\n",
+             problems.size() == 1 ? "1 problem" : fmt::format("{} problems", problems.size()));
   for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
     fmt::print(stderr, "  {}: {}\n", printable(problems[i].where), printable(problems[i].what));
   }

@@ -188,8 +188,23 @@ void print_json(const TrainSummary& summary) {
   print_result(result.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
+/// The training at a glance: first, best and last epoch and some between; results.csv has them all.
+std::string history_text(const TrainSummary& summary) {
+  constexpr int kRows = 8;
+  const int epochs = static_cast<int>(summary.history.size());
+  const int every = std::max(1, (epochs + kRows - 1) / kRows);
+  std::string text = "epoch   loss    val loss  accuracy  val accuracy\n";
+  for (const EpochResult& epoch : summary.history) {
+    const bool best = epoch.epoch == summary.best_epoch;
+    if (!best && epoch.epoch != 1 && epoch.epoch != epochs && epoch.epoch % every != 0) continue;
+    text += fmt::format("{:5}   {:.4f}  {:8.4f}  {:6.1f} %  {:10.1f} %{}\n", epoch.epoch, epoch.train_loss,
+                        epoch.val_loss, 100 * epoch.train_accuracy, 100 * epoch.val_accuracy, best ? "  kept" : "");
+  }
+  return text + "\n";
+}
+
 void print_for_people(const TrainSummary& summary) {
-  std::string text = evaluation_text(summary.evaluation, summary.evaluated_on);
+  std::string text = history_text(summary) + evaluation_text(summary.evaluation, summary.evaluated_on);
   if (!summary.folds.empty()) {
     text += "\nFolds:";
     for (const double fold : summary.folds) text += fmt::format("  {:.1f} %", 100 * fold);

@@ -66,4 +66,14 @@ struct SplitOptions {
                                              std::span<const Sample> samples,
                                              std::span<const std::string> class_names);
 
+/// The same file for cross-validation: subset is fold1, fold2, … for folds 0, 1, …
+[[nodiscard]] std::string folds_csv(std::span<const Sample> samples,
+                                    std::span<const std::string> class_names,
+                                    std::span<const int> folds);
+/// Whether a split file's first row names a fold.
+[[nodiscard]] bool holds_folds(const std::filesystem::path& csv);
+/// The fold of each sample; errors as those of read_split, and a fold without a picture.
+[[nodiscard]] std::vector<int> read_folds(const std::filesystem::path& csv,
+                                          std::span<const Sample> samples);
+
 }  // namespace engraft

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <optional>
 
@@ -17,6 +18,7 @@ namespace engraft {
 namespace {
 
 constexpr std::string_view kHeader = "filename,label,subset";
+constexpr std::string_view kFoldPrefix = "fold";
 
 std::optional<Subset> subset_named(std::string_view text) {
   for (const Subset subset :
@@ -24,6 +26,16 @@ std::optional<Subset> subset_named(std::string_view text) {
     if (lower_case(text) == name_of(subset)) return subset;
   }
   return std::nullopt;
+}
+
+/// "fold3" → 2.
+std::optional<int> fold_named(std::string_view text) {
+  if (!text.starts_with(kFoldPrefix)) return std::nullopt;
+  text.remove_prefix(kFoldPrefix.size());
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  return number - 1;
 }
 
 struct Columns {
@@ -67,56 +79,108 @@ class Complaints {
   std::vector<std::string> lines_;
 };
 
-}  // namespace
+/// What a subset cell may say, for one kind of file.
+template <typename T>
+struct Vocabulary {
+  std::optional<T> (*parse)(std::string_view text);
+  std::string_view wanted;
+};
 
-std::string split_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
-                      std::span<const Subset> subsets) {
-  std::string text(kHeader);
-  text += '\n';
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    text += fmt::format("{},{},{}\n", csv_field(samples[i].name),
-                        csv_field(class_names[static_cast<std::size_t>(samples[i].label)]),
-                        name_of(subsets[i]));
-  }
-  return text;
-}
-
-std::vector<Subset> read_split(const std::filesystem::path& csv, std::span<const Sample> samples,
-                               std::span<const std::string> class_names) {
+/// The subset cell of each sample; throws with all that does not fit.
+template <typename T>
+std::vector<T> read_assignments(const std::filesystem::path& csv, std::span<const Sample> samples,
+                                const Vocabulary<T>& vocabulary) {
   const std::string name = csv.string();
   const CsvTable table = parse_csv(read_text_file(csv, kMaxCsvBytes), name);
   const Columns columns = find_columns(table, name);
   std::map<std::string_view, std::size_t> index;
   for (std::size_t i = 0; i < samples.size(); ++i) index[samples[i].name] = i;
   Complaints complaints(name);
-  std::vector<std::optional<Subset>> found(samples.size());
+  std::vector<std::optional<T>> found(samples.size());
   for (const CsvRow& row : std::span(table.rows).subspan(1)) {
     const auto cell = [&](std::size_t column) {
       return column < row.fields.size() ? std::string_view(row.fields[column]) : "";
     };
     const auto sample = index.find(cell(columns.file));
-    const auto subset = subset_named(cell(columns.subset));
+    const std::optional<T> value = vocabulary.parse(cell(columns.subset));
     if (sample == index.end()) {
       complaints.add(row.line, fmt::format("{}: no such picture", cell(columns.file)));
     } else if (found[sample->second]) {
       complaints.add(row.line, fmt::format("{}: again", cell(columns.file)));
-    } else if (!subset) {
-      complaints.add(row.line,
-                     fmt::format("'{}' is none of train, val, test", cell(columns.subset)));
+    } else if (!value) {
+      complaints.add(row.line, fmt::format("'{}' is none of {}", cell(columns.subset), vocabulary.wanted));
     }
-    if (sample != index.end()) found[sample->second] = subset.value_or(Subset::kUnassigned);
+    if (sample != index.end()) found[sample->second] = value.value_or(T{});
   }
-  std::vector<Subset> subsets;
+  std::vector<T> values;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (!found[i]) complaints.add(fmt::format("{} is missing", samples[i].name));
-    subsets.push_back(found[i].value_or(Subset::kUnassigned));
+    values.push_back(found[i].value_or(T{}));
   }
   complaints.throw_if_any();
-  require_training_pictures(samples, class_names, subsets, "the rows of " + name);
+  return values;
+}
+
+template <typename NameOf>
+std::string assignments_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
+                            const NameOf& subset_name) {
+  std::string text(kHeader);
+  text += '\n';
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    text += fmt::format("{},{},{}\n", csv_field(samples[i].name),
+                        csv_field(class_names[static_cast<std::size_t>(samples[i].label)]),
+                        subset_name(i));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string split_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
+                      std::span<const Subset> subsets) {
+  return assignments_csv(samples, class_names,
+                         [&](std::size_t i) { return name_of(subsets[i]); });
+}
+
+std::string folds_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
+                      std::span<const int> folds) {
+  return assignments_csv(samples, class_names, [&](std::size_t i) {
+    return fmt::format("{}{}", kFoldPrefix, folds[i] + 1);
+  });
+}
+
+bool holds_folds(const std::filesystem::path& csv) {
+  const std::string name = csv.string();
+  const CsvTable table = parse_csv(read_text_file(csv, kMaxCsvBytes), name);
+  const Columns columns = find_columns(table, name);
+  return table.rows.size() > 1 && columns.subset < table.rows[1].fields.size() &&
+         fold_named(table.rows[1].fields[columns.subset]).has_value();
+}
+
+std::vector<Subset> read_split(const std::filesystem::path& csv, std::span<const Sample> samples,
+                               std::span<const std::string> class_names) {
+  const auto subsets =
+      read_assignments<Subset>(csv, samples, {.parse = subset_named, .wanted = "train, val, test"});
+  require_training_pictures(samples, class_names, subsets, "the rows of " + csv.string());
   if (std::find(subsets.begin(), subsets.end(), Subset::kValidation) == subsets.end()) {
-    throw Error(ErrorKind::kBadInput, fmt::format("{}: no row is of the subset val", name));
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: no row is of the subset val", csv.string()));
   }
   return subsets;
+}
+
+std::vector<int> read_folds(const std::filesystem::path& csv, std::span<const Sample> samples) {
+  auto folds =
+      read_assignments<int>(csv, samples, {.parse = fold_named, .wanted = "fold1, fold2, …"});
+  const int last = folds.empty() ? 0 : *std::max_element(folds.begin(), folds.end());
+  for (int fold = 0; fold <= std::max(last, 1); ++fold) {
+    if (std::find(folds.begin(), folds.end(), fold) == folds.end()) {
+      throw Error(ErrorKind::kBadInput, fmt::format("{}: no row is of {}{}; folds count from 1 and "
+                                                    "there are at least 2",
+                                                    csv.string(), kFoldPrefix, fold + 1));
+    }
+  }
+  return folds;
 }
 
 }  // namespace engraft

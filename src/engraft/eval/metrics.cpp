@@ -101,8 +101,7 @@ Estimate wilson(double successes, double n, double z) {
   const double p = successes / n;
   const double z2_n = z * z / n;
   const double centre = (p + z2_n / 2) / (1 + z2_n);
-  const double half =
-      std::sqrt(std::max(0.0, p * (1 - p) * z2_n + z2_n * z2_n / 4)) / (1 + z2_n);
+  const double half = std::sqrt(std::max(0.0, p * (1 - p) * z2_n + z2_n * z2_n / 4)) / (1 + z2_n);
   // Rounding must not put the end of a perfect score beside the score itself.
   const double low = successes <= 0 ? 0 : std::max(0.0, centre - half);
   const double high = successes >= n ? 1 : std::min(1.0, centre + half);

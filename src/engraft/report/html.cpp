@@ -162,15 +162,16 @@ std::string class_table(const std::vector<ClassMetrics>& classes) {
          folded(std::move(table), classes.size(), "classes") + "</section>\n";
 }
 
-std::string prediction_grid(const RunRecord& run) {
-  if (run.predictions.empty()) return "";
-  const std::size_t count = std::min(run.predictions.size(), kMostPredictions);
-  std::size_t wrong = 0;
+struct GridText {
+  std::string_view heading, sentence, id_prefix;
+};
+
+std::string prediction_grid(const std::vector<ShownPrediction>& predictions, const GridText& text) {
+  if (predictions.empty()) return "";
   std::string cards;
-  for (std::size_t i = 0; i < count; ++i) {
-    const ShownPrediction& shown = run.predictions[i];
-    wrong += shown.right() ? 0 : 1;
-    const std::string prefix = fmt::format("p{}", i);
+  for (std::size_t i = 0; i < std::min(predictions.size(), kMostPredictions); ++i) {
+    const ShownPrediction& shown = predictions[i];
+    const std::string prefix = fmt::format("{}{}", text.id_prefix, i);
     const std::string label =
         fmt::format("{}: predicted {}, {}, {}", shown.name, shown.predicted_label,
                     percent(double{shown.probability}, 0),
@@ -178,11 +179,30 @@ std::string prediction_grid(const RunRecord& run) {
     cards += inline_svg(to_svg(prediction_card(shown)), {.id_prefix = prefix, .label = label});
   }
   return fmt::format(
-      "<section>\n<h2>Predictions</h2>\n<p class=\"muted small\">{}, {} wrong. In bold what the "
-      "model "
-      "says and how sure it is, below it the truth; wrong ones have a red frame and a cross.</p>\n"
+      "<section>\n<h2>{}</h2>\n<p class=\"muted small\">{}</p>\n"
       "<div class=\"drawing\"><div class=\"cards\">\n{}</div></div>\n</section>\n",
-      plural(count, "picture"), wrong == 0 ? "none" : fmt::format("{}", wrong), cards);
+      text.heading, text.sentence, cards);
+}
+
+std::string mistakes(const RunRecord& run) {
+  return prediction_grid(run.mistakes,
+                         {.heading = "Mistakes",
+                          .sentence = "The wrong ones among all pictures judged, the surest first. "
+                                      "Look at them: some labels may be the mistake.",
+                          .id_prefix = "m"});
+}
+
+std::string predictions_drawn(const RunRecord& run) {
+  const std::size_t count = std::min(run.predictions.size(), kMostPredictions);
+  const auto wrong = std::count_if(run.predictions.begin(),
+                                   run.predictions.begin() + static_cast<std::ptrdiff_t>(count),
+                                   [](const ShownPrediction& shown) { return !shown.right(); });
+  const std::string sentence = fmt::format(
+      "{}, drawn by lot, {} wrong. In bold what the model says and how sure it is, below it the "
+      "truth; wrong ones have a red frame and a cross.",
+      plural(count, "picture"), wrong == 0 ? "none" : fmt::format("{}", wrong));
+  return prediction_grid(run.predictions,
+                         {.heading = "Predictions", .sentence = sentence, .id_prefix = "p"});
 }
 
 std::string pair_table(std::string_view css_class, const Rows& rows) {
@@ -200,12 +220,13 @@ std::string facts(const Rows& rows) {
   return "<section>\n<h2>The run</h2>\n" + pair_table("facts", rows) + "</section>\n";
 }
 
-std::string skipped(const Rows& rows) {
+std::string problems(const Rows& rows) {
   if (rows.empty()) return "";
   return fmt::format(
-             "<section>\n<h2>Skipped files</h2>\n<p class=\"muted small\">{} took no part.</p>\n",
-             plural(rows.size(), "file")) +
-         folded(pair_table("skipped", rows), rows.size(), "files") + "</section>\n";
+             "<section>\n<h2>Problems in the data</h2>\n<p class=\"muted small\">{}; what could not "
+             "be used took no part.</p>\n",
+             plural(rows.size(), "problem")) +
+         folded(pair_table("problems", rows), rows.size(), "problems") + "</section>\n";
 }
 
 std::string drawings(const RunRecord& run) {
@@ -244,9 +265,10 @@ std::string html_report(const RunRecord& run) {
   html += folds(run.fold_accuracies);
   html += drawings(run);
   html += class_table(run.evaluation.per_class);
-  html += prediction_grid(run);
+  html += mistakes(run);
+  html += predictions_drawn(run);
   html += facts(run.facts);
-  html += skipped(run.skipped);
+  html += problems(run.problems);
   html +=
       "<footer>Intervals are 95 % intervals from the number of pictures alone. Pictures taken in "
       "another place or light may be harder.</footer>\n</main>\n</body>\n</html>\n";

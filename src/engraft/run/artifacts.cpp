@@ -87,7 +87,7 @@ std::string class_counts(const Material& material) {
 }
 
 std::string split_in_words(const FinishedRun& run) {
-  if (!run.holdout->folds.empty()) return fmt::format("{}-fold cross-validation", run.request->folds);
+  if (!run.holdout->folds.empty()) return fmt::format("{}-fold cross-validation", run.holdout->fold_count());
   return fmt::format("{} to train, {} for validation, {} for testing", run.holdout->samples_in(Subset::kTrain).size(),
                      run.holdout->samples_in(Subset::kValidation).size(),
                      run.holdout->samples_in(Subset::kTest).size());
@@ -120,7 +120,7 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
     record.curve.push_back(
         {epoch.epoch, epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy});
   }
-  record.best_epoch = run.holdout->folds.empty() ? run.result->head.best_epoch : 0;
+  record.best_epoch = summary.best_epoch;
   record.evaluation = summary.evaluation;
   record.evaluated_on = summary.evaluated_on;
   record.fold_accuracies = summary.folds;
@@ -138,7 +138,7 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
                   {"Seed", fmt::format("{}", run.request->training.seed)},
                   {"Time", fmt::format("{:.1f} s", summary.seconds)}};
   record.notes = summary.notes;
-  for (const Problem& problem : summary.problems) record.skipped.emplace_back(problem.where, problem.what);
+  for (const Problem& problem : summary.problems) record.problems.emplace_back(problem.where, problem.what);
   return record;
 }
 

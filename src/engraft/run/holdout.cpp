@@ -7,7 +7,6 @@
 #include <functional>
 #include <numeric>
 
-#include "engraft/data/csv.h"
 #include "engraft/data/split.h"
 
 namespace engraft {
@@ -57,16 +56,18 @@ class EpochCounter {
   void operator()(const EpochResult& epoch) {
     std::string detail = fmt::format("loss {:.4f}", epoch.train_loss);
     if (!std::isnan(epoch.val_accuracy)) detail += fmt::format("  val accuracy {:.1f} %", 100 * epoch.val_accuracy);
-    progress_.update(finished_ + epoch.epoch, detail);
+    detail_ = std::move(detail);
+    progress_.update(finished_ + epoch.epoch, detail_);
   }
   /// A training may stop before its last epoch.
-  void training_done() { progress_.update(finished_ += epochs_); }
+  void training_done() { progress_.update(finished_ += epochs_, detail_); }
   ~EpochCounter() { progress_.end(); }
   EpochCounter(const EpochCounter&) = delete;
   EpochCounter& operator=(const EpochCounter&) = delete;
 
  private:
   Progress& progress_;
+  std::string detail_;
   std::int64_t finished_ = 0;
   int epochs_;
 };
@@ -104,8 +105,9 @@ HeadResult cross_validate(const Material& material, const TrainingRows& rows, co
   options.patience = 0;
   HeadResult result;
   result.probabilities = Tensor(Shape{static_cast<std::int64_t>(n), classes});
-  EpochCounter counter(progress, request.folds + 1, options.epochs);
-  for (int fold = 0; fold < request.folds; ++fold) {
+  const int folds = holdout.fold_count();
+  EpochCounter counter(progress, folds + 1, options.epochs);
+  for (int fold = 0; fold < folds; ++fold) {
     std::vector<std::size_t> inside, outside;
     for (std::size_t i = 0; i < n; ++i) (holdout.folds[i] == fold ? outside : inside).push_back(i);
     const Rows train = training_rows(material, rows, inside), validation = plain_rows(material, outside);
@@ -117,7 +119,7 @@ HeadResult cross_validate(const Material& material, const TrainingRows& rows, co
                         result.probabilities.row(static_cast<std::int64_t>(outside[i])).begin());
     }
     result.fold_accuracies.push_back(accuracy(probabilities, validation.labels));
-    accumulate(result.history, head.history, request.folds);
+    accumulate(result.history, head.history, folds);
     counter.training_done();
   }
   result.held_out.resize(n);
@@ -156,28 +158,27 @@ std::vector<std::size_t> Holdout::samples_in(Subset subset) const {
   return samples;
 }
 
+int Holdout::fold_count() const {
+  return folds.empty() ? 0 : *std::ranges::max_element(folds) + 1;
+}
+
 std::string holdout_csv(const Holdout& holdout, const Dataset& dataset) {
-  if (holdout.folds.empty()) return split_csv(dataset.samples, dataset.class_names, holdout.subsets);
-  std::string text = "filename,label,subset\n";
-  for (std::size_t i = 0; i < holdout.folds.size(); ++i) {
-    const Sample& sample = dataset.samples[i];
-    text += fmt::format("{},{},fold{}\n", csv_field(sample.name),
-                        csv_field(dataset.class_names[static_cast<std::size_t>(sample.label)]), holdout.folds[i] + 1);
-  }
-  return text;
+  return holdout.folds.empty() ? split_csv(dataset.samples, dataset.class_names, holdout.subsets)
+                               : folds_csv(dataset.samples, dataset.class_names, holdout.folds);
 }
 
 Holdout hold_out(const Material& material, const TrainRequest& request) {
   const Dataset& dataset = material.dataset;
   Holdout holdout;
-  if (request.folds != 0) {
-    if (!request.split.empty()) {
-      throw Error(ErrorKind::kUsage, "--folds and --split exclude each other: folds are drawn from the seed");
+  if (!request.split.empty()) {
+    if (holds_folds(request.split)) {
+      holdout.folds = read_folds(request.split, dataset.samples);
+    } else {
+      holdout.subsets = read_split(request.split, dataset.samples, dataset.class_names);
     }
+  } else if (request.folds != 0) {
     holdout.folds =
         stratified_folds(dataset.samples, dataset.class_names, material.groups, request.folds, request.training.seed);
-  } else if (!request.split.empty()) {
-    holdout.subsets = read_split(request.split, dataset.samples, dataset.class_names);
   } else {
     holdout.subsets = stratified_split(dataset.samples, dataset.class_names, material.groups,
                                        {.validation = request.validation, .seed = request.training.seed});

@@ -14,9 +14,11 @@ struct Holdout {
   std::vector<Subset> subsets;  ///< of each sample, without folds
   std::vector<int> folds;       ///< of each sample, with cross-validation; else empty
   [[nodiscard]] std::vector<std::size_t> samples_in(Subset subset) const;
+  /// 0 without cross-validation.
+  [[nodiscard]] int fold_count() const;
 };
 
-/// split.csv: "filename,label,subset"; with folds the subset is "fold1", "fold2", …
+/// split.csv, whichever of the two it is.
 [[nodiscard]] std::string holdout_csv(const Holdout& holdout, const Dataset& dataset);
 
 /// The split that a request asks for: its folds, its split file, the folders, or a draw from the seed.

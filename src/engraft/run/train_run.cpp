@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <set>
 
+#include "engraft/data/split.h"
 #include "engraft/run/artifacts.h"
 #include "engraft/run/holdout.h"
 #include "engraft/run/material.h"
@@ -22,9 +24,9 @@ std::vector<int> labels_of(const Material& material, std::span<const std::size_t
   return labels;
 }
 
-std::string evaluated_on(const Holdout& holdout, const HeadResult& result, const TrainRequest& request) {
+std::string evaluated_on(const Holdout& holdout, const HeadResult& result) {
   if (!holdout.folds.empty()) {
-    return fmt::format("{} pictures, each held out in one of {} folds", result.held_out.size(), request.folds);
+    return fmt::format("{} pictures, each held out in one of {} folds", result.held_out.size(), holdout.fold_count());
   }
   const bool tested = !holdout.samples_in(Subset::kTest).empty();
   return fmt::format("{} {} pictures", result.held_out.size(), tested ? "test" : "validation");
@@ -59,6 +61,14 @@ std::vector<std::string> notes_on(const Material& material, const Holdout& holdo
         fmt::format("{} of the pictures judged are exact copies of training pictures: the accuracy is too high.", copies));
   }
   return notes;
+}
+
+std::vector<Problem> problems_of(const Material& material, const Holdout& holdout) {
+  std::vector<Problem> problems = material.dataset.problems;
+  std::ranges::move(duplicate_problems(material.dataset.samples, material.dataset.class_names, material.groups,
+                                       holdout.subsets),
+                    std::back_inserter(problems));
+  return problems;
 }
 
 std::string_view name_of(HeadKind head) { return head == HeadKind::kLinear ? "linear" : "mlp"; }
@@ -116,10 +126,11 @@ TrainSummary train_run(const TrainRequest& request, Progress& progress, const st
   summary.class_names = material.dataset.class_names;
   summary.evaluation =
       evaluate(result.probabilities, labels_of(material, result.held_out), material.dataset.class_names);
-  summary.evaluated_on = evaluated_on(holdout, result, request);
+  summary.evaluated_on = evaluated_on(holdout, result);
   summary.folds = result.fold_accuracies;
-  summary.best_epoch = result.head.best_epoch;
-  summary.problems = material.dataset.problems;
+  summary.history = result.history;
+  summary.best_epoch = holdout.folds.empty() ? result.head.best_epoch : 0;
+  summary.problems = problems_of(material, holdout);
   summary.notes = notes_on(material, holdout, request);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   throw_if_stopped(stop);

@@ -20,7 +20,7 @@ struct TrainRequest {
   OnBad on_bad = OnBad::kSkip;
 
   double validation = 0.2;      ///< share of the pictures held out, when neither folders nor `split` say which
-  std::filesystem::path split;  ///< a split.csv of an earlier run; empty: drawn from the seed
+  std::filesystem::path split;  ///< a split.csv of an earlier run, also one of folds; empty: drawn from the seed
   int folds = 0;                ///< ≥ 2: cross-validation
 
   std::filesystem::path base;  ///< the model file that the head is set on
@@ -43,7 +43,8 @@ struct TrainSummary {
   Evaluation evaluation;
   std::string evaluated_on;       ///< "47 validation pictures"
   std::vector<double> folds;      ///< accuracy of each, with cross-validation
-  int best_epoch = 0;
+  std::vector<EpochResult> history;  ///< with folds the mean over them
+  int best_epoch = 0;                ///< the one kept; 0 with folds
   std::vector<Problem> problems;
   std::vector<std::string> notes;  ///< what a reader of the figures must know
   double seconds = 0;

@@ -52,8 +52,8 @@ void softmax_rows(Tensor& x) {
 
 Tensor apply_head(const Network& head, const Tensor& features) {
   if (features.shape().rank() != 2) {
-    throw Error(ErrorKind::kUsage, fmt::format("a head takes rows of features, not {}",
-                                               features.shape().to_string()));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("a head takes rows of features, not {}", features.shape().to_string()));
   }
   Tensor x = features;
   for (const Node& node : head.graph.nodes()) {

@@ -31,8 +31,8 @@ struct DenseParameters {
 /// other rows nor on the machine's vector width.
 namespace dense {
 
-inline constexpr std::size_t kLanes = 8;  ///< partial sums of a dot product
-inline constexpr std::size_t kRows = 4;   ///< rows that share a load of the weights
+inline constexpr std::size_t kLanes = 8;   ///< partial sums of a dot product
+inline constexpr std::size_t kRows = 4;    ///< rows that share a load of the weights
 inline constexpr std::size_t kTile = 256;  ///< inputs that stay in the first cache
 
 /// Σ lanes, pairwise.

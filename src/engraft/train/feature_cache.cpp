@@ -3,20 +3,18 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <bit>
-#include <cstring>
 #include <map>
 #include <mutex>
-#include <span>
 #include <utility>
 
+#include "engraft/train/feature_row.h"
 #include "engraft/train/sqlite.h"
 
 namespace engraft {
 namespace {
 
 namespace fs = std::filesystem;
-using Blob = std::span<const std::uint8_t>;
+using row::Blob;
 using Key = std::pair<Digest, std::uint64_t>;  ///< content, view
 
 constexpr std::int64_t kApplicationId = 0x656e6772;  ///< "engr": SQLite's mark of a file's owner
@@ -29,45 +27,6 @@ constexpr std::size_t kBatch = 64;
 struct Foreign {
   std::string what;
 };
-
-// --- the form of a row -------------------------------------------------------------------------
-
-/// float32, little-endian.
-std::vector<std::uint8_t> to_blob(std::span<const float> values) {
-  std::vector<std::uint8_t> blob(values.size() * sizeof(float));
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(blob.data(), values.data(), blob.size());
-  } else {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto bits = std::bit_cast<std::uint32_t>(values[i]);
-      for (std::size_t b = 0; b < 4; ++b)
-        blob[4 * i + b] = static_cast<std::uint8_t>(bits >> (8 * b));
-    }
-  }
-  return blob;
-}
-
-std::vector<float> from_blob(Blob blob) {
-  std::vector<float> values(blob.size() / sizeof(float));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::uint32_t bits = 0;
-    for (std::size_t b = 0; b < 4; ++b) bits |= std::uint32_t{blob[4 * i + b]} << (8 * b);
-    values[i] = std::bit_cast<float>(bits);
-  }
-  return values;
-}
-
-/// The first eight bytes of SHA-256 over both.
-std::int64_t checksum_of(Blob pixels, Blob features) {
-  const Digest digest =
-      Sha256().update(std::as_bytes(pixels)).update(std::as_bytes(features)).finish();
-  std::int64_t sum = 0;
-  std::memcpy(&sum, digest.bytes.data(), sizeof(sum));
-  if constexpr (std::endian::native == std::endian::big) sum = __builtin_bswap64(sum);
-  return sum;
-}
-
-// --- the file ----------------------------------------------------------------------------------
 
 bool is_ours(sqlite::Database& database) {
   const std::int64_t owner = database.integer("PRAGMA application_id");
@@ -249,9 +208,9 @@ struct FeatureCache::Impl {
       CachedPicture picture;
       if (pixels.size() == picture.pixels.bytes.size() &&
           features.size() == feature_size * sizeof(float) &&
-          checksum_of(pixels, features) == statement.integer(2)) {
+          row::checksum_of(pixels, features) == statement.integer(2)) {
         std::copy(pixels.begin(), pixels.end(), picture.pixels.bytes.begin());
-        picture.features = from_blob(features);
+        picture.features = row::from_blob(features);
         found = std::move(picture);
       }
     }
@@ -264,14 +223,14 @@ struct FeatureCache::Impl {
     connection->database.execute("BEGIN IMMEDIATE");
     auto& statement = connection->insert;
     for (const auto& [key, picture] : pending) {
-      const std::vector<std::uint8_t> features = to_blob(picture.features);
+      const std::vector<std::uint8_t> features = row::to_blob(picture.features);
       const Blob pixels(picture.pixels.bytes);
       statement.bind(1, connection->network)
           .bind(2, Blob(key.first.bytes))
           .bind(3, static_cast<std::int64_t>(key.second))
           .bind(4, pixels)
           .bind(5, Blob(features))
-          .bind(6, checksum_of(pixels, features));
+          .bind(6, row::checksum_of(pixels, features));
       (void)statement.step();
       statement.reset();
     }

@@ -70,8 +70,7 @@ void check_all(const LabelledFeatures& train, const LabelledFeatures& validation
   check_features(train, classes, "training");
   check_features(validation, classes, "validation");
   require(train.values->shape()[1] >= 1, "the training features are empty");
-  require(validation.pictures.empty() ||
-              validation.values->shape()[1] == train.values->shape()[1],
+  require(validation.pictures.empty() || validation.values->shape()[1] == train.values->shape()[1],
           "training and validation features differ in size");
 }
 

@@ -78,9 +78,8 @@ HeadTrainer::HeadTrainer(const LabelledFeatures& train, const LabelledFeatures& 
       class_weights_(weights_of_classes(train.labels, classes, options.balance)) {
   const auto batch = static_cast<std::size_t>(options.batch);
   const auto batches = static_cast<std::int64_t>((train.pictures.size() + batch - 1) / batch);
-  schedule_ = {.peak = options.learning_rate,
-               .warmup = options.warmup,
-               .total = batches * options.epochs};
+  schedule_ = {
+      .peak = options.learning_rate, .warmup = options.warmup, .total = batches * options.epochs};
   make_layers();
   make_optimizers();
 }
@@ -201,8 +200,7 @@ HeadTrainer::Tally HeadTrainer::validate() {
     for (std::size_t b = 0; b < rows; ++b) {
       const std::size_t row =
           validation_.pictures[begin + b] * static_cast<std::size_t>(validation_.views);
-      standardiser_.apply(row_of(validation_, row),
-                          std::span(x_).subspan(b * features, features));
+      standardiser_.apply(row_of(validation_, row), std::span(x_).subspan(b * features, features));
     }
     const auto labels = validation_.labels.subspan(begin, rows);
     weights_.assign(rows, 1.0f);
@@ -230,8 +228,8 @@ bool HeadTrainer::is_correct(std::span<const float> logits, int label) const {
 void HeadTrainer::count(std::span<const int> labels, double loss, Tally& tally) const {
   const std::size_t units = activations_.logits.size() / labels.size();
   for (std::size_t b = 0; b < labels.size(); ++b) {
-    tally.correct += is_correct(std::span(activations_.logits).subspan(b * units, units),
-                                labels[b]);
+    tally.correct +=
+        is_correct(std::span(activations_.logits).subspan(b * units, units), labels[b]);
   }
   tally.loss += loss;
   tally.pictures += labels.size();

@@ -86,8 +86,8 @@ T softmax_cross_entropy(std::span<const T> z, int label, Real smoothing, std::sp
 
 /// Mean over the K units of the binary cross-entropy of σ(z[k]) against t[k]:
 ///   L = Σ (log(1+exp(z[k])) - t[k]·z[k]) / K,   dz[k] = (σ(z[k]) - t[k]) / K.
-/// One unit answers "is it class 1?"; with more, unit k answers "is it class k?". Each is a question
-/// with two outcomes, which share the smoothing (as in Keras). p receives σ(z).
+/// One unit answers "is it class 1?"; with more, unit k answers "is it class k?". Each is a
+/// question with two outcomes, which share the smoothing (as in Keras). p receives σ(z).
 template <typename T, typename Real>
 T sigmoid_cross_entropy(std::span<const T> z, int label, Real smoothing, std::span<T> p,
                         std::span<T> dz) {

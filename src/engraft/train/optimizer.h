@@ -29,7 +29,8 @@ class Adam {
     const double corrected = options.learning_rate * std::sqrt(1 - std::pow(0.999, steps_)) /
                              (1 - std::pow(0.9, steps_));
     const T rate = static_cast<T>(corrected);
-    const T keep = T(1) - static_cast<T>(options.learning_rate) * static_cast<T>(options.weight_decay);
+    const T keep =
+        T(1) - static_cast<T>(options.learning_rate) * static_cast<T>(options.weight_decay);
     T* m = m_.data();
     T* v = v_.data();
     for (std::size_t i = 0; i < w.size(); ++i) {

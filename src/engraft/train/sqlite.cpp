@@ -7,9 +7,9 @@ constexpr int kBusyMilliseconds = 5000;
 
 Database::Database(const std::filesystem::path& file) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &handle,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                   nullptr);
+  const int code =
+      sqlite3_open_v2(file.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   handle_.reset(handle);
   if (code != SQLITE_OK) {
     if (handle == nullptr) throw Failure{code, sqlite3_errstr(code)};
@@ -64,8 +64,10 @@ std::int64_t Statement::integer(int column) const {
 }
 
 std::span<const std::uint8_t> Statement::blob(int column) const {
-  const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
-  return {data, data ? static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)) : 0};
+  const auto* data =
+      static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
+  return {data,
+          data ? static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)) : 0};
 }
 
 void Statement::check(int code) const {

@@ -13,8 +13,8 @@ namespace engraft {
 /// 1/√(mean of the features' variances). Centring lets every feature speak from the first step;
 /// the common scale makes learning rate and weight decay mean the same for features of any size
 /// (pooled, logits, probabilities). A scale for each feature would blow up the many that hardly
-/// vary: on 228 street photos it took linear heads from 97.9 % to 97.5 %, without weight decay from
-/// 97.5 % to 96.3 %. A feature that does not vary at all has scale 0: it can teach nothing.
+/// vary, and was no better on any of three sets of pictures. A feature that does not vary at all
+/// has scale 0: it can teach nothing.
 struct Standardiser {
   std::vector<float> mean;
   std::vector<float> scale;
