@@ -1,4 +1,5 @@
-// Whatever is wrong with what people give: one line that names it, a documented exit code, nothing half-written.
+// Whatever is wrong with what people give: one line that names it, a documented exit code, nothing
+// half-written.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,8 +36,10 @@ class BadInput : public ::testing::Test {
   [[nodiscard]] fs::path in(const fs::path& name) const { return program_.folder() / name; }
   [[nodiscard]] std::string picture() const { return slurp(in("plates/clean_000.jpg")); }
 
-  /// Fails with that code in one line that names what is wrong; standard output stays empty and no run folder appears.
-  void expect_failure(const std::vector<std::string>& arguments, int exit_code, const std::string& named) const {
+  /// Fails with that code in one line that names what is wrong; standard output stays empty and no
+  /// run folder appears.
+  void expect_failure(const std::vector<std::string>& arguments, int exit_code,
+                      const std::string& named) const {
     const ProcessResult result = program_.run(arguments);
     EXPECT_EQ(result.exit_code, exit_code) << result.err;
     std::string last = result.err.substr(0, result.err.size() - 1);
@@ -56,7 +59,8 @@ class BadInput : public ::testing::Test {
     EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
   }
   [[nodiscard]] std::vector<std::string> train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"train", "plates", "--labels", "labels.csv", "--model", "base.onnx"};
+    std::vector<std::string> arguments{"train",      "plates",  "--labels",
+                                       "labels.csv", "--model", "base.onnx"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -86,8 +90,10 @@ TEST_F(BadInput, APictureThatIsNotThere) {
 }
 
 TEST_F(BadInput, ACsvWithABinaryBlob) {
-  write_file_atomic(in("plates/blob.csv"), std::string_view("filename,label\n\0\x01\x02\xFF\xFE,1\n", 24));
-  expect_failure({"train", "plates", "--labels", "blob.csv", "--model", "base.onnx"}, 4, "blob.csv");
+  write_file_atomic(in("plates/blob.csv"),
+                    std::string_view("filename,label\n\0\x01\x02\xFF\xFE,1\n", 24));
+  expect_failure({"train", "plates", "--labels", "blob.csv", "--model", "base.onnx"}, 4,
+                 "blob.csv");
 }
 
 TEST_F(BadInput, AFolderThatIsNotThereOrNotReadable) {
@@ -102,7 +108,8 @@ TEST_F(BadInput, AWeightsFileCutShort) {
   const std::string model = slurp(in("base.onnx"));
   write_file_atomic(in("cut.onnx"), std::string_view(model).substr(0, model.size() / 2));
   expect_failure(train({"--model", "cut.onnx"}), 2, "--model");  // given twice
-  expect_failure({"train", "plates", "--labels", "labels.csv", "--model", "cut.onnx"}, 4, "cut.onnx");
+  expect_failure({"train", "plates", "--labels", "labels.csv", "--model", "cut.onnx"}, 4,
+                 "cut.onnx");
   write_file_atomic(in("cut.h5"), "\x89HDF\r\n\x1a\n and then nothing");
   expect_failure({"train", "plates", "--labels", "labels.csv", "--model", "cut.h5"}, 4, "cut.h5");
 }
@@ -117,23 +124,26 @@ TEST_F(BadInput, ValuesThatMakeNoSense) {
 }
 
 TEST_F(BadInput, OneClassOnly) {
-  write_file_atomic(in("plates/one.csv"), "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\n");
+  write_file_atomic(in("plates/one.csv"),
+                    "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\n");
   expect_failure({"train", "plates", "--labels", "one.csv", "--model", "base.onnx"}, 4, "clean");
 }
 
 TEST_F(BadInput, AClassWithOnePicture) {
   write_file_atomic(in("plates/single.csv"),
-                    "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\nclean_002.jpg,clean\ndirty_000.jpg,dirty\n");
+                    "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\nclean_002.jpg,"
+                    "clean\ndirty_000.jpg,dirty\n");
   expect_failure({"train", "plates", "--labels", "single.csv", "--model", "base.onnx"}, 4, "dirty");
 }
 
 TEST_F(BadInput, OnBadFailListsEverythingAtOnce) {
   write_file_atomic(in("plates/bad.csv"),
-                    "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\ndirty_000.jpg,dirty\ndirty_001.jpg,dirty\n"
+                    "filename,label\nclean_000.jpg,clean\nclean_001.jpg,clean\ndirty_000.jpg,"
+                    "dirty\ndirty_001.jpg,dirty\n"
                     "gone.jpg,clean\nbroken.jpg,dirty\n");
   write_file_atomic(in("plates/broken.jpg"), "no picture");
-  const ProcessResult result =
-      program_.run({"train", "plates", "--labels", "bad.csv", "--model", "base.onnx", "--on-bad", "fail"});
+  const ProcessResult result = program_.run(
+      {"train", "plates", "--labels", "bad.csv", "--model", "base.onnx", "--on-bad", "fail"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.err, HasSubstr("bad.csv:6"));
   EXPECT_THAT(result.err, HasSubstr("gone.jpg"));

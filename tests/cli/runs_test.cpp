@@ -1,4 +1,5 @@
-// Whole runs through the real binary, on drawn plates and a small random network: no data from anywhere else.
+// Whole runs through the real binary, on drawn plates and a small random network: no data from
+// anywhere else.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +37,8 @@ void write_base(const fs::path& file) {
 /// Files of a folder, by name.
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
 }
@@ -59,8 +61,8 @@ class Runs : public ::testing::Test {
   }
 
   ProcessResult train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"train",   plates_.string(),       "--labels", "labels.csv",
-                                       "--model", base_.string(), "--epochs", "6"};
+    std::vector<std::string> arguments{"train",   plates_.string(), "--labels", "labels.csv",
+                                       "--model", base_.string(),   "--epochs", "6"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return program_.run(arguments);
   }
@@ -81,8 +83,9 @@ TEST_F(Runs, ARunFolderHoldsEverything) {
   const ProcessResult result = train();
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(names_in(in("runs/plates")),
-              UnorderedElementsAre("args.json", "confusion.png", "curves.png", "model.onnx", "predictions.csv",
-                                   "predictions.png", "report.html", "results.csv", "split.csv"));
+              UnorderedElementsAre("args.json", "confusion.png", "curves.png", "model.onnx",
+                                   "predictions.csv", "predictions.png", "report.html",
+                                   "results.csv", "split.csv"));
   EXPECT_THAT(names_in(in("runs")), UnorderedElementsAre("plates"));
   EXPECT_THAT(result.out, HasSubstr("runs/plates/report.html"));
   EXPECT_THAT(result.out, HasSubstr("One mistake more or less is 12.5 points"));
@@ -110,12 +113,14 @@ TEST_F(Runs, SameBitsForAnyNumberOfThreadsAndFromTheCache) {
   for (const char* run : {"two", "three", "cached"}) {
     EXPECT_TRUE(slurp(in(fs::path(run) / "model.onnx")) == model) << run;
     EXPECT_EQ(without_last_column(slurp(in(fs::path(run) / "results.csv"))), results) << run;
-    EXPECT_EQ(slurp(in(fs::path(run) / "predictions.csv")), slurp(in("one/predictions.csv"))) << run;
+    EXPECT_EQ(slurp(in(fs::path(run) / "predictions.csv")), slurp(in("one/predictions.csv")))
+        << run;
   }
 }
 
 TEST_F(Runs, ViewsAndTheMlpHeadAreReproducibleToo) {
-  const std::vector<std::string> settings{"--head", "mlp", "--views", "2", "--loss", "sigmoid", "--optimizer", "sgd"};
+  const std::vector<std::string> settings{"--head", "mlp",     "--views",     "2",
+                                          "--loss", "sigmoid", "--optimizer", "sgd"};
   auto first = settings, second = settings;
   first.insert(first.end(), {"--out", "one", "--threads", "1"});
   second.insert(second.end(), {"--out", "two", "--threads", "2", "--no-cache"});
@@ -159,8 +164,9 @@ TEST_F(Runs, FoldsJudgeEveryPictureOnce) {
 TEST_F(Runs, TheNewModelClassifiesWithTheNewClasses) {
   train_json();
   write_file_atomic(in("not-a-picture.jpg"), "hello");
-  const auto result = program_.run({"classify", "--json", "--model", "runs/plates/model.onnx", "plates/clean_000.jpg",
-                                    "not-a-picture.jpg", "plates/dirty_000.jpg"});
+  const auto result =
+      program_.run({"classify", "--json", "--model", "runs/plates/model.onnx",
+                    "plates/clean_000.jpg", "not-a-picture.jpg", "plates/dirty_000.jpg"});
   EXPECT_EQ(result.exit_code, 4);
   const json answers = json::parse(result.out);
   ASSERT_EQ(answers.size(), 3u);
@@ -177,8 +183,8 @@ TEST_F(Runs, TheNewModelClassifiesWithTheNewClasses) {
 
 TEST_F(Runs, EvaluateTellsHowWellAndThatItHasSeenThePictures) {
   train_json();
-  const auto result = program_.run(
-      {"evaluate", "plates", "--labels", "labels.csv", "--model", "runs/plates/model.onnx", "--json"});
+  const auto result = program_.run({"evaluate", "plates", "--labels", "labels.csv", "--model",
+                                    "runs/plates/model.onnx", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json evaluation = json::parse(result.out);
   EXPECT_EQ(evaluation["n"], kPictures);
@@ -191,8 +197,9 @@ TEST_F(Runs, EvaluateTellsHowWellAndThatItHasSeenThePictures) {
 
 TEST_F(Runs, ATrainedModelCanBeTheBaseOfTheNext) {
   train_json({"--out", "first"});
-  const auto result = program_.run({"train", "plates", "--labels", "labels.csv", "--model", "first/model.onnx", "--out",
-                                    "second", "--epochs", "2", "--json"});
+  const auto result =
+      program_.run({"train", "plates", "--labels", "labels.csv", "--model", "first/model.onnx",
+                    "--out", "second", "--epochs", "2", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
@@ -203,7 +210,8 @@ TEST_F(Runs, FoldersOfClassesNeedNoCsv) {
       if (name.starts_with(kind)) fs::copy(plates_ / name, in(fs::path("photos") / kind / name));
     }
   }
-  const auto result = program_.run({"train", "photos", "--model", base_.string(), "--epochs", "2", "--json"});
+  const auto result =
+      program_.run({"train", "photos", "--model", base_.string(), "--epochs", "2", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(json::parse(result.out)["run"], "runs/photos");
 }
@@ -213,8 +221,9 @@ TEST_F(Runs, AnInterruptLeavesNothingHalfDoneAndTheNextRunIsWhole) {
   ThreadPool pool(2);
   NoProgress progress;
   write_plates(many, {.count = 400, .seed = 1}, pool, progress);
-  Invocation invocation = program_.invocation(
-      {"train", "many", "--labels", "labels.csv", "--model", base_.string(), "--views", "8", "--epochs", "2", "--json"});
+  Invocation invocation =
+      program_.invocation({"train", "many", "--labels", "labels.csv", "--model", base_.string(),
+                           "--views", "8", "--epochs", "2", "--json"});
   invocation.signal = SIGINT;
   invocation.signal_after = std::chrono::milliseconds(150);
   const ProcessResult stopped = run_process(invocation);

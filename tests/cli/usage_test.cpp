@@ -27,8 +27,9 @@ void expect_one_line(const ProcessResult& result) {
 TEST(Usage, HelpTeachesTheFirstCommands) {
   const auto result = Program().run({"--help"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("engraft classify photo.jpg"), HasSubstr("engraft train photos/"),
-                                HasSubstr("Exit codes"), HasSubstr("NO_COLOR")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("engraft classify photo.jpg"), HasSubstr("engraft train photos/"),
+                    HasSubstr("Exit codes"), HasSubstr("NO_COLOR")));
   EXPECT_THAT(result.err, IsEmpty());
 }
 
@@ -47,9 +48,13 @@ TEST(Usage, VersionIsTheProjects) {
 }
 
 TEST(Usage, NoCommandOrAnUnknownOptionIsWrongUsage) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{}, {"frobnicate"}, {"classify"}, {"classify", "--topp", "3", "x.jpg"},
-        {"classify", "--top", "0", "x.jpg"}, {"train", "photos", "--head", "deep"}, {"evaluate", "t", "--json", "--csv"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
+                                                    {"frobnicate"},
+                                                    {"classify"},
+                                                    {"classify", "--topp", "3", "x.jpg"},
+                                                    {"classify", "--top", "0", "x.jpg"},
+                                                    {"train", "photos", "--head", "deep"},
+                                                    {"evaluate", "t", "--json", "--csv"}}) {
     const auto result = Program().run(arguments);
     EXPECT_EQ(result.exit_code, 2);
     expect_one_line(result);
@@ -59,7 +64,8 @@ TEST(Usage, NoCommandOrAnUnknownOptionIsWrongUsage) {
 TEST(Usage, ModelsListsNamesSizesAndAccuracy) {
   const auto result = Program().run({"models"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("mobilenet_v2_1.0_224"), HasSubstr("71.8 %"), HasSubstr("3.54 M")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("mobilenet_v2_1.0_224"), HasSubstr("71.8 %"), HasSubstr("3.54 M")));
   const auto list = nlohmann::json::parse(Program().run({"models", "--json"}).out);
   EXPECT_EQ(list.size(), 22u);
   EXPECT_EQ(list[0]["name"], "mobilenet_v2_1.0_224");
@@ -70,16 +76,19 @@ TEST(Usage, WithoutWeightsOneErrorNamesFileAddressAndFolder) {
   const auto result = program.run({"classify", "x.jpg"});
   EXPECT_EQ(result.exit_code, 3);
   expect_one_line(result);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
-                                HasSubstr("https://"), HasSubstr((program.folder() / "cache" / "engraft").string())));
+  EXPECT_THAT(
+      result.err,
+      AllOf(HasSubstr("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+            HasSubstr("https://"), HasSubstr((program.folder() / "cache" / "engraft").string())));
 }
 
 TEST(Usage, AClosedPipeIsAnErrorAndNotAKill) {
-  const auto result = run_process({.program = "/bin/bash",
-                                   .arguments = {"-c", std::string("set -o pipefail; ") + ENGRAFT_PROGRAM +
-                                                           " models >/dev/full; echo $?"},
-                                   .environment = {},
-                                   .folder = {}});
+  const auto result =
+      run_process({.program = "/bin/bash",
+                   .arguments = {"-c", std::string("set -o pipefail; ") + ENGRAFT_PROGRAM +
+                                           " models >/dev/full; echo $?"},
+                   .environment = {},
+                   .folder = {}});
   EXPECT_EQ(result.out, "6\n") << result.err;
 }
 

@@ -1,4 +1,5 @@
-// Builds a small random network, saves it as one file, and classifies a picture with it: the library as a user sees it.
+// Builds a small random network, saves it as one file, and classifies a picture with it: the
+// library as a user sees it.
 #include <cstdio>
 #include <filesystem>
 

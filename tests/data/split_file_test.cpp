@@ -131,7 +131,8 @@ TEST_F(FoldsFile, IsToldFromASplit) {
 }
 
 TEST_F(FoldsFile, RefusesFoldsThatAreNone) {
-  for (const char* word : {"fold0", "fold-1", "fold", "fold1x", "fold 1", "train", "fold99999999999"}) {
+  for (const char* word :
+       {"fold0", "fold-1", "fold", "fold1x", "fold 1", "train", "fold99999999999"}) {
     folds_refused(file_of({word, "fold1", "fold1", "fold1", "fold2", "fold2", "fold2", "fold2"}),
                   AllOf(HasSubstr("split.csv:2"), HasSubstr(word)));
   }

@@ -1,6 +1,7 @@
 // dump --random FILE: writes a network with random weights, for where there are no real ones.
-// dump MODEL OUT_DIR PICTURE...: writes what ONNX Runtime needs to be compared with engraft: OUT_DIR/pixels.bin, the fitted pictures as raw RGB bytes
-// [N,H,W,3], and OUT_DIR/expected.json with their size and engraft's own probabilities.
+// dump MODEL OUT_DIR PICTURE...: writes what ONNX Runtime needs to be compared with engraft:
+// OUT_DIR/pixels.bin, the fitted pictures as raw RGB bytes [N,H,W,3], and OUT_DIR/expected.json
+// with their size and engraft's own probabilities.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -33,14 +34,16 @@ int dump(const std::filesystem::path& model, const std::filesystem::path& out,
       fmt::print(stderr, "{}: {}\n", pictures[i].string(), outcomes[i].error);
       return 1;
     }
-    const auto fitted = engraft::fit(engraft::read_image(pictures[i], engraft::decode_options(input)), input);
+    const auto fitted =
+        engraft::fit(engraft::read_image(pictures[i], engraft::decode_options(input)), input);
     pixels.write(std::as_bytes(std::span(fitted.pixels)));
     probabilities.push_back(outcomes[i].probabilities);
   }
   pixels.commit();
-  engraft::write_file_atomic(
-      out / "expected.json",
-      nlohmann::json{{"width", input.width}, {"height", input.height}, {"probabilities", probabilities}}.dump());
+  engraft::write_file_atomic(out / "expected.json", nlohmann::json{{"width", input.width},
+                                                                   {"height", input.height},
+                                                                   {"probabilities", probabilities}}
+                                                        .dump());
   return 0;
 }
 

@@ -53,7 +53,8 @@ inline std::string slurp(const std::filesystem::path& path) {
     value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
   }
   std::vector<char*> arguments{const_cast<char*>(invocation.program.c_str())};
-  for (const std::string& argument : invocation.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : invocation.arguments)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   ::execv(invocation.program.c_str(), arguments.data());
   ::_exit(127);

@@ -35,11 +35,16 @@ std::vector<fs::path> expand(const std::vector<fs::path>& given) {
     }
     std::error_code error;
     std::vector<fs::path> inside;
-    for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-      if (entry->is_regular_file() && entry->path().filename().string()[0] != '.') inside.push_back(entry->path());
+    for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->is_regular_file() && entry->path().filename().string()[0] != '.')
+        inside.push_back(entry->path());
     }
-    if (error) throw Error(ErrorKind::kIo, fmt::format("{}: cannot list this folder: {}", path.string(), error.message()));
-    if (inside.empty()) throw Error(ErrorKind::kNotFound, fmt::format("{}: no files in this folder", path.string()));
+    if (error)
+      throw Error(ErrorKind::kIo,
+                  fmt::format("{}: cannot list this folder: {}", path.string(), error.message()));
+    if (inside.empty())
+      throw Error(ErrorKind::kNotFound, fmt::format("{}: no files in this folder", path.string()));
     std::ranges::sort(inside);
     files.insert(files.end(), inside.begin(), inside.end());
   }
@@ -72,7 +77,8 @@ std::vector<Answer> classify_all(const Classifier& classifier, const ClassifyArg
     if (outcomes[i].error.empty()) {
       answers.push_back({files[i], classifier.rank(outcomes[i].probabilities, arguments.top), {}});
     } else {
-      answers.push_back({files[i], {}, fmt::format("{}: {}", files[i].string(), outcomes[i].error)});
+      answers.push_back(
+          {files[i], {}, fmt::format("{}: {}", files[i].string(), outcomes[i].error)});
     }
   }
   return answers;
@@ -87,8 +93,9 @@ std::string as_json(const std::vector<Answer>& answers) {
     } else {
       entry["predictions"] = nlohmann::json::array();
       for (const Prediction& prediction : answer.predictions) {
-        entry["predictions"].push_back(
-            {{"label", prediction.label}, {"index", prediction.index}, {"probability", prediction.probability}});
+        entry["predictions"].push_back({{"label", prediction.label},
+                                        {"index", prediction.index},
+                                        {"probability", prediction.probability}});
       }
     }
     list.push_back(std::move(entry));
@@ -103,8 +110,8 @@ std::string as_csv(const std::vector<Answer>& answers) {
     if (!answer.error.empty()) text += fmt::format("{},,,,,{}\n", file, csv_field(answer.error));
     for (std::size_t rank = 0; rank < answer.predictions.size(); ++rank) {
       const Prediction& prediction = answer.predictions[rank];
-      text += fmt::format("{},{},{},{},{:.9g},\n", file, rank + 1, csv_field(prediction.label), prediction.index,
-                          prediction.probability);
+      text += fmt::format("{},{},{},{},{:.9g},\n", file, rank + 1, csv_field(prediction.label),
+                          prediction.index, prediction.probability);
     }
   }
   return text;
@@ -116,7 +123,8 @@ std::string as_blocks(const std::vector<Answer>& answers) {
     if (!answer.error.empty()) continue;
     text += styled(printable(answer.file.string()), Style::kBold) + "\n";
     for (const Prediction& prediction : answer.predictions) {
-      text += fmt::format("  {:5.1f} %  {}\n", 100 * prediction.probability, printable(prediction.label));
+      text += fmt::format("  {:5.1f} %  {}\n", 100 * prediction.probability,
+                          printable(prediction.label));
     }
   }
   return text;
@@ -128,14 +136,16 @@ std::string as_lines(const std::vector<Answer>& answers, const std::vector<std::
   for (const Answer& answer : answers) {
     if (!answer.error.empty()) continue;
     const Prediction& best = answer.predictions.front();
-    text += fmt::format("{}  {:5.1f} %  {}\n", styled(fmt::format("{:<{}}", printable(best.label), width), Style::kBold),
+    text += fmt::format("{}  {:5.1f} %  {}\n",
+                        styled(fmt::format("{:<{}}", printable(best.label), width), Style::kBold),
                         100 * best.probability, printable(answer.file.string()));
   }
   return text;
 }
 
 std::string for_people(const std::vector<Answer>& answers, const std::vector<std::string>& labels) {
-  return answers.size() > 1 && labels.size() <= kFewClasses ? as_lines(answers, labels) : as_blocks(answers);
+  return answers.size() > 1 && labels.size() <= kFewClasses ? as_lines(answers, labels)
+                                                            : as_blocks(answers);
 }
 
 int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
@@ -150,8 +160,9 @@ int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
       {.threads = arguments.network.threads, .orientation = arguments.network.orientation});
   const auto& labels = classifier.model().labels;
   if (labels.empty()) {
-    throw Error(ErrorKind::kBadInput, fmt::format("{}: these weights have no classes (no top); give others with --model",
-                                                  model_file.string()));
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: these weights have no classes (no top); give others with --model",
+                            model_file.string()));
   }
   const std::vector<Answer> answers = classify_all(classifier, arguments, files, stop);
   print_result(arguments.output.json  ? as_json(answers)
@@ -171,7 +182,8 @@ int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
 void declare_classify(CLI::App& app, Command& command) {
   auto* sub = app.add_subcommand("classify", "Say what is in pictures");
   const auto arguments = std::make_shared<ClassifyArguments>();
-  sub->add_option("PICTURES", arguments->pictures, "Pictures, or folders of them (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF)")
+  sub->add_option("PICTURES", arguments->pictures,
+                  "Pictures, or folders of them (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF)")
       ->required();
   sub->add_option("--top", arguments->top, "How many labels a picture, most probable first [5]")
       ->type_name("N")

@@ -20,17 +20,19 @@ struct EvaluateArguments {
 int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
   TerminalProgress progress;
   const std::filesystem::path model = arguments.network.find(progress, stop);
-  const EvaluateSummary summary = evaluate_run({.pictures = arguments.dataset.folder,
-                                                .dataset = {.labels = arguments.dataset.labels, .class_names = {}},
-                                                .on_bad = arguments.dataset.on_bad,
-                                                .model = model,
-                                                .load = arguments.network.load(),
-                                                .orientation = arguments.network.orientation,
-                                                .threads = arguments.network.threads},
-                                               progress, stop);
+  const EvaluateSummary summary =
+      evaluate_run({.pictures = arguments.dataset.folder,
+                    .dataset = {.labels = arguments.dataset.labels, .class_names = {}},
+                    .on_bad = arguments.dataset.on_bad,
+                    .model = model,
+                    .load = arguments.network.load(),
+                    .orientation = arguments.network.orientation,
+                    .threads = arguments.network.threads},
+                   progress, stop);
   print_problems(summary.problems);
   if (summary.seen_in_training > 0) {
-    fmt::print(stderr, "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
+    fmt::print(stderr,
+               "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
                summary.seen_in_training);
   }
   if (arguments.output.json) {
@@ -44,7 +46,8 @@ int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
   } else if (arguments.output.csv) {
     print_result(per_class_csv(summary.evaluation));
   } else {
-    print_result(evaluation_text(summary.evaluation, fmt::format("{} pictures", summary.evaluation.n)));
+    print_result(
+        evaluation_text(summary.evaluation, fmt::format("{} pictures", summary.evaluation.n)));
   }
   return 0;
 }
@@ -52,7 +55,8 @@ int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
 }  // namespace
 
 void declare_evaluate(CLI::App& app, Command& command) {
-  auto* sub = app.add_subcommand("evaluate", "Say how well a model does on labelled pictures that it has not seen");
+  auto* sub = app.add_subcommand(
+      "evaluate", "Say how well a model does on labelled pictures that it has not seen");
   const auto arguments = std::make_shared<EvaluateArguments>();
   arguments->dataset.declare(*sub);
   arguments->network.declare(*sub);

@@ -19,11 +19,14 @@ ordered_json estimate_json(const Estimate& estimate) {
   return {{"value", estimate.value}, {"interval", {estimate.low, estimate.high}}};
 }
 
-std::string percent(const Estimate& estimate) { return cli::percent({estimate.value, estimate.low, estimate.high}); }
+std::string percent(const Estimate& estimate) {
+  return cli::percent({estimate.value, estimate.low, estimate.high});
+}
 
 /// Columns of characters, not bytes.
 std::size_t display_width(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string padded(const std::string& text, std::size_t width) {
@@ -32,11 +35,14 @@ std::string padded(const std::string& text, std::size_t width) {
 
 std::string class_table(const Evaluation& evaluation) {
   std::size_t width = 5;
-  for (const ClassMetrics& row : evaluation.per_class) width = std::max(width, display_width(row.label));
-  std::string text = fmt::format("\n{}      n   precision  recall      F1\n", padded("class", width));
+  for (const ClassMetrics& row : evaluation.per_class)
+    width = std::max(width, display_width(row.label));
+  std::string text =
+      fmt::format("\n{}      n   precision  recall      F1\n", padded("class", width));
   for (const ClassMetrics& row : evaluation.per_class) {
-    text += fmt::format("{}  {:5}   {:7.1f} % {:5.1f} % {:5.1f} %\n", padded(printable(row.label), width), row.n,
-                        100 * row.precision.value, 100 * row.recall.value, 100 * row.f1.value);
+    text += fmt::format("{}  {:5}   {:7.1f} % {:5.1f} % {:5.1f} %\n",
+                        padded(printable(row.label), width), row.n, 100 * row.precision.value,
+                        100 * row.recall.value, 100 * row.f1.value);
   }
   return text;
 }
@@ -57,7 +63,8 @@ std::string confusion_lines(const Evaluation& evaluation) {
   std::ranges::stable_sort(cells, std::ranges::greater{}, &Cell::count);
   std::string text = "\nMistakes:\n";
   for (std::size_t i = 0; i < std::min(cells.size(), kShownConfusions); ++i) {
-    text += fmt::format("  {:4}  {} taken for {}\n", cells[i].count, printable(evaluation.per_class[cells[i].truth].label),
+    text += fmt::format("  {:4}  {} taken for {}\n", cells[i].count,
+                        printable(evaluation.per_class[cells[i].truth].label),
                         printable(evaluation.per_class[cells[i].predicted].label));
   }
   return text;
@@ -85,22 +92,24 @@ ordered_json per_class_json(const Evaluation& evaluation) {
 
 std::string per_class_csv(const Evaluation& evaluation) {
   std::string text =
-      "label,n,predicted,precision,precision_low,precision_high,recall,recall_low,recall_high,f1,f1_low,f1_high\n";
+      "label,n,predicted,precision,precision_low,precision_high,recall,recall_low,recall_high,f1,"
+      "f1_low,f1_high\n";
   const auto fields = [](const Estimate& estimate) {
     return fmt::format(",{:.6f},{:.6f},{:.6f}", estimate.value, estimate.low, estimate.high);
   };
   for (const ClassMetrics& row : evaluation.per_class) {
-    text += fmt::format("{},{},{}{}{}{}\n", csv_field(row.label), row.n, row.predicted, fields(row.precision),
-                        fields(row.recall), fields(row.f1));
+    text += fmt::format("{},{},{}{}{}{}\n", csv_field(row.label), row.n, row.predicted,
+                        fields(row.precision), fields(row.recall), fields(row.f1));
   }
   return text;
 }
 
 std::string evaluation_text(const Evaluation& evaluation, const std::string& evaluated_on) {
-  std::string text = fmt::format("{}  {}, {} of {}\n", styled("Accuracy", Style::kBold), percent(evaluation.accuracy),
-                                 evaluation.correct, evaluated_on);
+  std::string text = fmt::format("{}  {}, {} of {}\n", styled("Accuracy", Style::kBold),
+                                 percent(evaluation.accuracy), evaluation.correct, evaluated_on);
   text += fmt::format("Balanced  {}\n", percent(evaluation.balanced_accuracy));
-  if (evaluation.top_k > 0) text += fmt::format("Top {}     {}\n", evaluation.top_k, percent(evaluation.top_k_accuracy));
+  if (evaluation.top_k > 0)
+    text += fmt::format("Top {}     {}\n", evaluation.top_k, percent(evaluation.top_k_accuracy));
   return text + class_table(evaluation) + confusion_lines(evaluation);
 }
 

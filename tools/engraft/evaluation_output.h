@@ -16,6 +16,7 @@ namespace engraft::cli {
 [[nodiscard]] std::string per_class_csv(const Evaluation& evaluation);
 
 /// Accuracy and its kin, the classes, and who was taken for whom: for a terminal.
-[[nodiscard]] std::string evaluation_text(const Evaluation& evaluation, const std::string& evaluated_on);
+[[nodiscard]] std::string evaluation_text(const Evaluation& evaluation,
+                                          const std::string& evaluated_on);
 
 }  // namespace engraft::cli

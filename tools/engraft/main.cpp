@@ -15,7 +15,8 @@ int fail(const std::string& message, int code) {
 }
 
 int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
-  CLI::App app{"Classify pictures with MobileNetV2, and retrain it to your own classes.", "engraft"};
+  CLI::App app{"Classify pictures with MobileNetV2, and retrain it to your own classes.",
+               "engraft"};
   engraft::cli::Command command{.stop = stop, .run = {}};
   engraft::cli::declare_program(app);
   engraft::cli::declare_classify(app, command);
@@ -28,7 +29,8 @@ int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return fail(fmt::format("{}; see engraft --help", error.what()), exit_code(engraft::ErrorKind::kUsage));
+    return fail(fmt::format("{}; see engraft --help", error.what()),
+                exit_code(engraft::ErrorKind::kUsage));
   }
   return command.run();
 }
@@ -44,6 +46,7 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return fail("not enough memory", exit_code(engraft::ErrorKind::kIo));
   } catch (const std::exception& error) {
-    return fail(fmt::format("unexpected: {}", error.what()), exit_code(engraft::ErrorKind::kInternal));
+    return fail(fmt::format("unexpected: {}", error.what()),
+                exit_code(engraft::ErrorKind::kInternal));
   }
 }

@@ -14,12 +14,13 @@ namespace {
 std::string as_json() {
   auto list = nlohmann::ordered_json::array();
   for (const ZooEntry& entry : zoo()) {
-    list.push_back({{"name", entry.name},
-                    {"image_size", entry.image_size},
-                    {"parameters", entry.parameters},
-                    {"top1", entry.top1 ? nlohmann::ordered_json(*entry.top1) : nlohmann::ordered_json()},
-                    {"file", entry.file},
-                    {"url", entry.url}});
+    list.push_back(
+        {{"name", entry.name},
+         {"image_size", entry.image_size},
+         {"parameters", entry.parameters},
+         {"top1", entry.top1 ? nlohmann::ordered_json(*entry.top1) : nlohmann::ordered_json()},
+         {"file", entry.file},
+         {"url", entry.url}});
   }
   return list.dump(2) + "\n";
 }
@@ -28,21 +29,25 @@ std::string as_csv() {
   std::string text = "name,image_size,parameters,top1,file,url\n";
   for (const ZooEntry& entry : zoo()) {
     text += fmt::format("{},{},{},{},{},{}\n", entry.name, entry.image_size, entry.parameters,
-                        entry.top1 ? fmt::format("{:.1f}", *entry.top1) : std::string(), entry.file, entry.url);
+                        entry.top1 ? fmt::format("{:.1f}", *entry.top1) : std::string(), entry.file,
+                        entry.url);
   }
   return text;
 }
 
 std::string for_people() {
-  std::string text = fmt::format("{:<24} {:>6}  {:>12}  {:>14}\n", "name", "pixels", "parameters", "ImageNet top 1");
+  std::string text = fmt::format("{:<24} {:>6}  {:>12}  {:>14}\n", "name", "pixels", "parameters",
+                                 "ImageNet top 1");
   for (const ZooEntry& entry : zoo()) {
     text += fmt::format("{:<24} {:>6}  {:>9.2f} M   {:>14}{}\n", entry.name, entry.image_size,
                         static_cast<double>(entry.parameters) / 1e6,
                         entry.top1 ? fmt::format("{:.1f} %", *entry.top1) : std::string("–"),
                         entry.name == kDefaultModel ? "  (default)" : "");
   }
-  return text + "\nUse one with --model NAME; what is not there yet is downloaded. Accuracies are those documented for the\n"
-                "TF-slim weights, n = 50,000.\n";
+  return text +
+         "\nUse one with --model NAME; what is not there yet is downloaded. Accuracies are those "
+         "documented for the\n"
+         "TF-slim weights, n = 50,000.\n";
 }
 
 }  // namespace

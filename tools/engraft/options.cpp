@@ -17,29 +17,45 @@ constexpr std::size_t kShownProblems = 12;
 void NetworkOptions::declare(CLI::App& command) {
   command
       .add_option("-m,--model", model,
-                  "A model file, a name from 'engraft models', or an http(s) address [" + std::string(kDefaultModel) + "]")
+                  "A model file, a name from 'engraft models', or an http(s) address [" +
+                      std::string(kDefaultModel) + "]")
       ->type_name("FILE|NAME|URL");
-  command.add_option("--image-size", image_size, "Side of the network's input in pixels, for weights that do not fix it")
+  command
+      .add_option("--image-size", image_size,
+                  "Side of the network's input in pixels, for weights that do not fix it")
       ->type_name("PIXELS")
       ->check(CLI::Range(32, 1024));
-  command.add_option("--threads", threads, "Worker threads; results do not depend on it [one per core]")
+  command
+      .add_option("--threads", threads,
+                  "Worker threads; results do not depend on it [one per core]")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  command.add_flag_callback("--ignore-exif", [this] { orientation = Orientation::kAsStored; },
-                            "Take pictures as stored, not turned upright by their EXIF orientation");
+  command.add_flag_callback(
+      "--ignore-exif", [this] { orientation = Orientation::kAsStored; },
+      "Take pictures as stored, not turned upright by their EXIF orientation");
 }
 
 std::filesystem::path NetworkOptions::find(Progress& progress, const std::stop_token& stop) const {
-  return find_model(model.empty() ? std::string(kDefaultModel) : model, places_from_environment(), progress, stop);
+  return find_model(model.empty() ? std::string(kDefaultModel) : model, places_from_environment(),
+                    progress, stop);
 }
 
 void DatasetArguments::declare(CLI::App& command) {
-  command.add_option("PICTURES", folder, "Folder of pictures: one folder per class (also under train/, val/, test/), or any, with --labels")
+  command
+      .add_option("PICTURES", folder,
+                  "Folder of pictures: one folder per class (also under train/, val/, test/), or "
+                  "any, with --labels")
       ->required();
-  command.add_option("--labels", labels, "CSV of file name and label; looked for in the folder of pictures, too")
+  command
+      .add_option("--labels", labels,
+                  "CSV of file name and label; looked for in the folder of pictures, too")
       ->type_name("CSV");
-  command.add_option("--on-bad", on_bad, "What to do with rows and pictures that cannot be used: skip (and list them), or fail [skip]")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}}))
+  command
+      .add_option("--on-bad", on_bad,
+                  "What to do with rows and pictures that cannot be used: skip (and list them), or "
+                  "fail [skip]")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}}))
       ->type_name("skip|fail");
 }
 
@@ -64,8 +80,8 @@ std::vector<std::string> split_names(const std::string& text) {
 }
 
 std::string percent(const PercentRange& share) {
-  return fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * share.value, 100 * share.low,
-                     100 * share.high);
+  return fmt::format("{:.1f} % (95 % interval {:.1f} to {:.1f} %)", 100 * share.value,
+                     100 * share.low, 100 * share.high);
 }
 
 void print_problems(const std::vector<Problem>& problems) {

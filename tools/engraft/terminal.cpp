@@ -27,11 +27,16 @@ int terminal_width() {
 
 std::string_view code_of(Style style) {
   switch (style) {
-    case Style::kPlain: return "";
-    case Style::kBold: return "1";
-    case Style::kDim: return "2";
-    case Style::kRed: return "31";
-    case Style::kGreen: return "32";
+    case Style::kPlain:
+      return "";
+    case Style::kBold:
+      return "1";
+    case Style::kDim:
+      return "2";
+    case Style::kRed:
+      return "31";
+    case Style::kGreen:
+      return "32";
   }
   return "";
 }
@@ -74,13 +79,15 @@ bool is_terminal(std::FILE* stream) {
 
 std::string styled(std::string_view text, Style style, std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
-  if (style == Style::kPlain || !is_terminal(stream) || (no_color && *no_color)) return std::string(text);
+  if (style == Style::kPlain || !is_terminal(stream) || (no_color && *no_color))
+    return std::string(text);
   return fmt::format("\033[{}m{}\033[0m", code_of(style), text);
 }
 
 void print_result(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(ErrorKind::kIo, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+    throw Error(ErrorKind::kIo,
+                fmt::format("cannot write to standard output: {}", std::strerror(errno)));
   }
 }
 
@@ -95,7 +102,8 @@ std::string printable(std::string_view text) {
 TerminalProgress::TerminalProgress() : terminal_(is_terminal(stderr)) {}
 
 TerminalProgress::~TerminalProgress() {
-  if (active_ && terminal_) fmt::print(stderr, "\n");  // an error cut the stage short: leave its last state readable
+  if (active_ && terminal_)
+    fmt::print(stderr, "\n");  // an error cut the stage short: leave its last state readable
 }
 
 void TerminalProgress::begin(std::string_view stage, std::int64_t total, std::string_view unit) {
@@ -109,7 +117,8 @@ void TerminalProgress::begin(std::string_view stage, std::int64_t total, std::st
   if (terminal_) {
     draw(started_);
   } else {
-    fmt::print(stderr, "{}{}\n", stage_, total_ > 0 ? ": " + amount(static_cast<double>(total_), unit_) : std::string());
+    fmt::print(stderr, "{}{}\n", stage_,
+               total_ > 0 ? ": " + amount(static_cast<double>(total_), unit_) : std::string());
   }
 }
 

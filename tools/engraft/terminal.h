@@ -16,14 +16,15 @@ enum class Style { kPlain, kBold, kDim, kRed, kGreen };
 /// text in a style, or as it is where the stream is no terminal or NO_COLOR is set.
 [[nodiscard]] std::string styled(std::string_view text, Style style, std::FILE* stream = stdout);
 
-/// Prints text on standard output. Throws Error(kIo) if it cannot be written (a closed pipe, a full disk).
+/// Prints text on standard output. Throws Error(kIo) if it cannot be written (a closed pipe, a full
+/// disk).
 void print_result(std::string_view text);
 
 /// Control characters of a file name or label, shown as '?': a name must not drive the terminal.
 [[nodiscard]] std::string printable(std::string_view text);
 
-/// Progress on standard error: on a terminal a bar with rate and time left, redrawn in place; elsewhere a plain line
-/// when a stage begins, now and then, and when it ends.
+/// Progress on standard error: on a terminal a bar with rate and time left, redrawn in place;
+/// elsewhere a plain line when a stage begins, now and then, and when it ends.
 class TerminalProgress final : public Progress {
  public:
   TerminalProgress();

@@ -38,10 +38,13 @@ CLI::CheckedTransformer choice(const std::map<std::string, Enum>& values) {
 
 void declare_split(CLI::App& sub, TrainArguments& arguments) {
   TrainRequest& request = arguments.request;
-  auto* val = sub.add_option("--val", request.validation, "Share of each class held out for validation [0.2]")
+  auto* val = sub.add_option("--val", request.validation,
+                             "Share of each class held out for validation [0.2]")
                   ->type_name("SHARE");
-  auto* split = sub.add_option("--split", request.split, "Use the split.csv of an earlier run")->type_name("CSV");
-  sub.add_option("--folds", request.folds, "Cross-validation: every picture is held out once in K trainings")
+  auto* split = sub.add_option("--split", request.split, "Use the split.csv of an earlier run")
+                    ->type_name("CSV");
+  sub.add_option("--folds", request.folds,
+                 "Cross-validation: every picture is held out once in K trainings")
       ->type_name("K")
       ->excludes(val)
       ->excludes(split);
@@ -51,34 +54,43 @@ void declare_head(CLI::App& sub, TrainArguments& arguments) {
   TrainRequest& request = arguments.request;
   TrainOptions& training = request.training;
   const std::string group = "Head";
-  sub.add_option("--features", request.level, "Where the head is set on the base: pooled, logits, probabilities [pooled]")
+  sub.add_option("--features", request.level,
+                 "Where the head is set on the base: pooled, logits, probabilities [pooled]")
       ->transform(choice<FeatureLevel>({{"pooled", FeatureLevel::kPooled},
                                         {"logits", FeatureLevel::kLogits},
                                         {"probabilities", FeatureLevel::kProbabilities}}))
       ->type_name("LEVEL")
       ->group(group);
-  sub.add_option("--head", training.head, "linear (dropout, dense) or mlp (dense ReLU, dropout, dense) [linear]")
+  sub.add_option("--head", training.head,
+                 "linear (dropout, dense) or mlp (dense ReLU, dropout, dense) [linear]")
       ->transform(choice<HeadKind>({{"linear", HeadKind::kLinear}, {"mlp", HeadKind::kMlp}}))
       ->type_name("KIND")
       ->group(group);
-  sub.add_option("--hidden", training.hidden, fmt::format("Units of the mlp's hidden layer [{}]", training.hidden))
+  sub.add_option("--hidden", training.hidden,
+                 fmt::format("Units of the mlp's hidden layer [{}]", training.hidden))
       ->check(CLI::Range(1, 65536))
       ->type_name("N")
       ->group(group);
   sub.add_option("--dropout", arguments.dropout,
-                 fmt::format("Share of values dropped in training [{:g}, mlp {:g}]", training.dropout, kMlpDropout))
+                 fmt::format("Share of values dropped in training [{:g}, mlp {:g}]",
+                             training.dropout, kMlpDropout))
       ->type_name("SHARE")
       ->group(group);
-  sub.add_option("--loss", training.loss, "softmax (cross-entropy) or sigmoid (binary cross-entropy) [softmax]")
-      ->transform(choice<LossKind>({{"softmax", LossKind::kSoftmax}, {"sigmoid", LossKind::kSigmoid}}))
+  sub.add_option("--loss", training.loss,
+                 "softmax (cross-entropy) or sigmoid (binary cross-entropy) [softmax]")
+      ->transform(
+          choice<LossKind>({{"softmax", LossKind::kSoftmax}, {"sigmoid", LossKind::kSigmoid}}))
       ->type_name("KIND")
       ->group(group);
-  sub.add_option("--label-smoothing", training.label_smoothing, "Share of each target spread over all classes [0]")
+  sub.add_option("--label-smoothing", training.label_smoothing,
+                 "Share of each target spread over all classes [0]")
       ->type_name("SHARE")
       ->group(group);
-  sub.add_flag("--balance", training.balance, "Weigh classes so that rare ones count as much as common ones")
+  sub.add_flag("--balance", training.balance,
+               "Weigh classes so that rare ones count as much as common ones")
       ->group(group);
-  sub.add_option("--views", request.views, "Augmented views of each training picture (crops, mirror images) [0]")
+  sub.add_option("--views", request.views,
+                 "Augmented views of each training picture (crops, mirror images) [0]")
       ->check(CLI::Range(0, 1000))
       ->type_name("K")
       ->group(group);
@@ -86,31 +98,43 @@ void declare_head(CLI::App& sub, TrainArguments& arguments) {
 
 void declare_optimizer(CLI::App& sub, TrainOptions& training) {
   const std::string group = "Training";
-  sub.add_option("--epochs", training.epochs, fmt::format("[{}]", training.epochs))->type_name("N")->group(group);
-  sub.add_option("--lr", training.learning_rate, fmt::format("Learning rate at its peak [{:g}]", training.learning_rate))
+  sub.add_option("--epochs", training.epochs, fmt::format("[{}]", training.epochs))
+      ->type_name("N")
+      ->group(group);
+  sub.add_option("--lr", training.learning_rate,
+                 fmt::format("Learning rate at its peak [{:g}]", training.learning_rate))
       ->type_name("RATE")
       ->group(group);
   sub.add_option("--batch", training.batch, fmt::format("Pictures a step [{}]", training.batch))
       ->type_name("N")
       ->group(group);
   sub.add_option("--optimizer", training.optimizer, "adam or sgd (with momentum) [adam]")
-      ->transform(choice<OptimizerKind>({{"adam", OptimizerKind::kAdam}, {"sgd", OptimizerKind::kSgd}}))
+      ->transform(
+          choice<OptimizerKind>({{"adam", OptimizerKind::kAdam}, {"sgd", OptimizerKind::kSgd}}))
       ->type_name("KIND")
       ->group(group);
-  sub.add_option("--momentum", training.momentum, fmt::format("Of sgd [{:g}]", training.momentum))->type_name("SHARE")->group(group);
+  sub.add_option("--momentum", training.momentum, fmt::format("Of sgd [{:g}]", training.momentum))
+      ->type_name("SHARE")
+      ->group(group);
   sub.add_option("--weight-decay", training.weight_decay,
                  fmt::format("Decoupled, on kernels only [{:g}]", training.weight_decay))
       ->type_name("RATE")
       ->group(group);
-  sub.add_option("--warmup", training.warmup,
-                 fmt::format("Share of all steps in which the rate rises; then it falls as a cosine [{:g}]", training.warmup))
+  sub.add_option(
+         "--warmup", training.warmup,
+         fmt::format("Share of all steps in which the rate rises; then it falls as a cosine [{:g}]",
+                     training.warmup))
       ->type_name("SHARE")
       ->group(group);
-  sub.add_option("--patience", training.patience,
-                 fmt::format("Stop after so many epochs without a lower validation loss; 0: never [{}]", training.patience))
+  sub.add_option(
+         "--patience", training.patience,
+         fmt::format("Stop after so many epochs without a lower validation loss; 0: never [{}]",
+                     training.patience))
       ->type_name("N")
       ->group(group);
-  sub.add_option("--seed", training.seed, "Another seed, another split and another start [0]")->type_name("N")->group(group);
+  sub.add_option("--seed", training.seed, "Another seed, another split and another start [0]")
+      ->type_name("N")
+      ->group(group);
 }
 
 /// photos/ → "photos"; "." → the name of the current folder.
@@ -134,8 +158,11 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
       {"labels", request.dataset.labels.string()},
       {"class_names", request.dataset.class_names},
       {"on_bad", request.on_bad == OnBad::kSkip ? "skip" : "fail"},
-      {"model", arguments.network.model.empty() ? std::string(kDefaultModel) : arguments.network.model},
-      {"image_size", arguments.network.image_size ? nlohmann::ordered_json(*arguments.network.image_size) : nlohmann::ordered_json()},
+      {"model",
+       arguments.network.model.empty() ? std::string(kDefaultModel) : arguments.network.model},
+      {"image_size", arguments.network.image_size
+                         ? nlohmann::ordered_json(*arguments.network.image_size)
+                         : nlohmann::ordered_json()},
       {"exif", request.orientation == Orientation::kUpright ? "upright" : "ignored"},
       {"val", request.validation},
       {"split", request.split.string()},
@@ -163,14 +190,16 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
 TrainRequest make_request(const TrainArguments& arguments, const fs::path& base) {
   TrainRequest request = arguments.request;
   request.pictures = arguments.dataset.folder;
-  request.dataset = {.labels = arguments.dataset.labels, .class_names = split_names(arguments.class_names)};
+  request.dataset = {.labels = arguments.dataset.labels,
+                     .class_names = split_names(arguments.class_names)};
   request.on_bad = arguments.dataset.on_bad;
   request.base = base;
   request.load = arguments.network.load();
   request.orientation = arguments.network.orientation;
   request.threads = arguments.network.threads;
   request.cache = cache_file(arguments);
-  request.run = arguments.out.empty() ? fs::path("runs") / run_name(request.pictures) : arguments.out;
+  request.run =
+      arguments.out.empty() ? fs::path("runs") / run_name(request.pictures) : arguments.out;
   if (arguments.dropout) {
     request.training.dropout = *arguments.dropout;
   } else if (request.training.head == HeadKind::kMlp) {
@@ -197,24 +226,29 @@ std::string history_text(const TrainSummary& summary) {
   for (const EpochResult& epoch : summary.history) {
     const bool best = epoch.epoch == summary.best_epoch;
     if (!best && epoch.epoch != 1 && epoch.epoch != epochs && epoch.epoch % every != 0) continue;
-    text += fmt::format("{:5}   {:.4f}  {:8.4f}  {:6.1f} %  {:10.1f} %{}\n", epoch.epoch, epoch.train_loss,
-                        epoch.val_loss, 100 * epoch.train_accuracy, 100 * epoch.val_accuracy, best ? "  kept" : "");
+    text += fmt::format("{:5}   {:.4f}  {:8.4f}  {:6.1f} %  {:10.1f} %{}\n", epoch.epoch,
+                        epoch.train_loss, epoch.val_loss, 100 * epoch.train_accuracy,
+                        100 * epoch.val_accuracy, best ? "  kept" : "");
   }
   return text + "\n";
 }
 
 void print_for_people(const TrainSummary& summary) {
-  std::string text = history_text(summary) + evaluation_text(summary.evaluation, summary.evaluated_on);
+  std::string text =
+      history_text(summary) + evaluation_text(summary.evaluation, summary.evaluated_on);
   if (!summary.folds.empty()) {
     text += "\nFolds:";
     for (const double fold : summary.folds) text += fmt::format("  {:.1f} %", 100 * fold);
     text += "\n";
   }
-  text += fmt::format("\nOne mistake more or less is {:.1f} points.\n", 100.0 / summary.evaluation.n);
+  text +=
+      fmt::format("\nOne mistake more or less is {:.1f} points.\n", 100.0 / summary.evaluation.n);
   for (const std::string& note : summary.notes) text += note + "\n";
-  text += fmt::format("\nModel   {}\nReport  {}\nTime    {:.1f} s\n", (summary.run / "model.onnx").string(),
-                      (summary.run / "report.html").string(), summary.seconds);
-  if (!summary.earlier.empty()) text += fmt::format("The earlier run is kept as {}\n", summary.earlier.string());
+  text += fmt::format("\nModel   {}\nReport  {}\nTime    {:.1f} s\n",
+                      (summary.run / "model.onnx").string(), (summary.run / "report.html").string(),
+                      summary.seconds);
+  if (!summary.earlier.empty())
+    text += fmt::format("The earlier run is kept as {}\n", summary.earlier.string());
   print_result(text);
 }
 
@@ -237,13 +271,19 @@ void declare_train(CLI::App& app, Command& command) {
   auto* sub = app.add_subcommand("train", "Retrain the network to your own classes");
   const auto arguments = std::make_shared<TrainArguments>();
   arguments->dataset.declare(*sub);
-  sub->add_option("--class-names", arguments->class_names, "Names of labels 0, 1, … of the CSV, or the order of the classes")
+  sub->add_option("--class-names", arguments->class_names,
+                  "Names of labels 0, 1, … of the CSV, or the order of the classes")
       ->type_name("A,B,…");
   declare_split(*sub, *arguments);
-  sub->add_option("--out", arguments->out, "The run folder [runs/NAME, after the folder of pictures]")->type_name("DIR");
+  sub->add_option("--out", arguments->out,
+                  "The run folder [runs/NAME, after the folder of pictures]")
+      ->type_name("DIR");
   arguments->network.declare(*sub);
-  auto* cache = sub->add_option("--cache", arguments->cache, "Where features are kept between runs [the user's cache]")->type_name("FILE");
-  sub->add_flag("--no-cache", arguments->no_cache, "Compute every feature anew and keep none")->excludes(cache);
+  auto* cache = sub->add_option("--cache", arguments->cache,
+                                "Where features are kept between runs [the user's cache]")
+                    ->type_name("FILE");
+  sub->add_flag("--no-cache", arguments->no_cache, "Compute every feature anew and keep none")
+      ->excludes(cache);
   arguments->output.declare_json(*sub);
   declare_head(*sub, *arguments);
   declare_optimizer(*sub, arguments->request.training);

@@ -108,7 +108,8 @@ std::vector<T> read_assignments(const std::filesystem::path& csv, std::span<cons
     } else if (found[sample->second]) {
       complaints.add(row.line, fmt::format("{}: again", cell(columns.file)));
     } else if (!value) {
-      complaints.add(row.line, fmt::format("'{}' is none of {}", cell(columns.subset), vocabulary.wanted));
+      complaints.add(row.line,
+                     fmt::format("'{}' is none of {}", cell(columns.subset), vocabulary.wanted));
     }
     if (sample != index.end()) found[sample->second] = value.value_or(T{});
   }
@@ -122,8 +123,8 @@ std::vector<T> read_assignments(const std::filesystem::path& csv, std::span<cons
 }
 
 template <typename NameOf>
-std::string assignments_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
-                            const NameOf& subset_name) {
+std::string assignments_csv(std::span<const Sample> samples,
+                            std::span<const std::string> class_names, const NameOf& subset_name) {
   std::string text(kHeader);
   text += '\n';
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -138,8 +139,7 @@ std::string assignments_csv(std::span<const Sample> samples, std::span<const std
 
 std::string split_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
                       std::span<const Subset> subsets) {
-  return assignments_csv(samples, class_names,
-                         [&](std::size_t i) { return name_of(subsets[i]); });
+  return assignments_csv(samples, class_names, [&](std::size_t i) { return name_of(subsets[i]); });
 }
 
 std::string folds_csv(std::span<const Sample> samples, std::span<const std::string> class_names,
@@ -163,8 +163,7 @@ std::vector<Subset> read_split(const std::filesystem::path& csv, std::span<const
       read_assignments<Subset>(csv, samples, {.parse = subset_named, .wanted = "train, val, test"});
   require_training_pictures(samples, class_names, subsets, "the rows of " + csv.string());
   if (std::find(subsets.begin(), subsets.end(), Subset::kValidation) == subsets.end()) {
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: no row is of the subset val", csv.string()));
+    throw Error(ErrorKind::kBadInput, fmt::format("{}: no row is of the subset val", csv.string()));
   }
   return subsets;
 }

@@ -223,7 +223,8 @@ std::string facts(const Rows& rows) {
 std::string problems(const Rows& rows) {
   if (rows.empty()) return "";
   return fmt::format(
-             "<section>\n<h2>Problems in the data</h2>\n<p class=\"muted small\">{}; what could not "
+             "<section>\n<h2>Problems in the data</h2>\n<p class=\"muted small\">{}; what could "
+             "not "
              "be used took no part.</p>\n",
              plural(rows.size(), "problem")) +
          folded(pair_table("problems", rows), rows.size(), "problems") + "</section>\n";

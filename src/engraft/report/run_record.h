@@ -39,7 +39,8 @@ struct RunRecord {
       facts;  ///< name, value: model, pictures, split, settings …
   std::vector<std::string>
       notes;  ///< sentences a reader must know; what one mistake is worth comes by itself
-  std::vector<std::pair<std::string, std::string>> problems;  ///< file or row, what is wrong with it
+  std::vector<std::pair<std::string, std::string>>
+      problems;  ///< file or row, what is wrong with it
 };
 
 }  // namespace engraft

@@ -18,10 +18,13 @@ namespace {
 
 constexpr int kShownPredictions = 20;
 constexpr int kThumbnailSide = 320;
-constexpr std::uint64_t kShownStream = 0x5348'4F57;  // keeps this draw apart from those of the split
+constexpr std::uint64_t kShownStream =
+    0x5348'4F57;  // keeps this draw apart from those of the split
 
 /// An empty field where nothing was measured.
-std::string number(float value) { return std::isnan(value) ? std::string() : fmt::format("{:.9g}", value); }
+std::string number(float value) {
+  return std::isnan(value) ? std::string() : fmt::format("{:.9g}", value);
+}
 
 int best_class(std::span<const float> row) {
   return static_cast<int>(std::ranges::max_element(row) - row.begin());
@@ -30,10 +33,14 @@ int best_class(std::span<const float> row) {
 Image thumbnail(const std::filesystem::path& path, Orientation orientation) {
   const Image full =
       read_image(path, {.orientation = orientation, .enough = {kThumbnailSide, kThumbnailSide}});
-  const double scale = std::min(1.0, static_cast<double>(kThumbnailSide) / std::min(full.width, full.height));
+  const double scale =
+      std::min(1.0, static_cast<double>(kThumbnailSide) / std::min(full.width, full.height));
   if (scale == 1.0) return full;
-  const auto scaled = [scale](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
-  return resize(full, {scaled(full.width), scaled(full.height)}, Interpolation::kBilinearAntialiased);
+  const auto scaled = [scale](int side) {
+    return std::max(1, static_cast<int>(std::lround(side * scale)));
+  };
+  return resize(full, {scaled(full.width), scaled(full.height)},
+                Interpolation::kBilinearAntialiased);
 }
 
 /// Positions in held_out of the pictures to show: a fair draw, in the order of their names.
@@ -59,7 +66,8 @@ std::vector<std::size_t> mistakes(const FinishedRun& run) {
   return wrong;
 }
 
-std::vector<ShownPrediction> show(const FinishedRun& run, std::span<const std::size_t> positions, ThreadPool& pool) {
+std::vector<ShownPrediction> show(const FinishedRun& run, std::span<const std::size_t> positions,
+                                  ThreadPool& pool) {
   std::vector<ShownPrediction> shown(positions.size());
   pool.for_each(positions.size(), [&](std::size_t i, int) {
     const std::size_t sample = run.result->held_out[positions[i]];
@@ -87,8 +95,10 @@ std::string class_counts(const Material& material) {
 }
 
 std::string split_in_words(const FinishedRun& run) {
-  if (!run.holdout->folds.empty()) return fmt::format("{}-fold cross-validation", run.holdout->fold_count());
-  return fmt::format("{} to train, {} for validation, {} for testing", run.holdout->samples_in(Subset::kTrain).size(),
+  if (!run.holdout->folds.empty())
+    return fmt::format("{}-fold cross-validation", run.holdout->fold_count());
+  return fmt::format("{} to train, {} for validation, {} for testing",
+                     run.holdout->samples_in(Subset::kTrain).size(),
                      run.holdout->samples_in(Subset::kValidation).size(),
                      run.holdout->samples_in(Subset::kTest).size());
 }
@@ -101,8 +111,8 @@ std::string head_in_words(const TrainOptions& options) {
 
 std::string optimizer_in_words(const TrainOptions& options) {
   return fmt::format("{}, rate {:g}, batch {}, weight decay {:g}, cosine over {} epochs",
-                     options.optimizer == OptimizerKind::kAdam ? "Adam" : "SGD with momentum", options.learning_rate,
-                     options.batch, options.weight_decay, options.epochs);
+                     options.optimizer == OptimizerKind::kAdam ? "Adam" : "SGD with momentum",
+                     options.learning_rate, options.batch, options.weight_decay, options.epochs);
 }
 
 std::string provenance(const Model& model, const std::string& key) {
@@ -124,32 +134,38 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
   record.evaluation = summary.evaluation;
   record.evaluated_on = summary.evaluated_on;
   record.fold_accuracies = summary.folds;
-  record.predictions = show(run, draw_shown(run.result->held_out.size(), run.request->training.seed), pool);
+  record.predictions =
+      show(run, draw_shown(run.result->held_out.size(), run.request->training.seed), pool);
   record.mistakes = show(run, mistakes(run), pool);
-  record.facts = {{"Pictures", fmt::format("{} ({})", run.material->dataset.samples.size(), class_counts(*run.material))},
-                  {"Split", split_in_words(run)},
-                  {"Base", provenance(*run.model, "base")},
-                  {"Features", std::string(name_of(run.request->level))},
-                  {"Network input", fmt::format("{} × {} pixels", input.width, input.height)},
-                  {"Views", run.request->views == 0 ? "the picture as it is"
-                                                    : fmt::format("the picture as it is and {} augmented", run.request->views)},
-                  {"Head", head_in_words(run.request->training)},
-                  {"Optimizer", optimizer_in_words(run.request->training)},
-                  {"Seed", fmt::format("{}", run.request->training.seed)},
-                  {"Time", fmt::format("{:.1f} s", summary.seconds)}};
+  record.facts = {
+      {"Pictures",
+       fmt::format("{} ({})", run.material->dataset.samples.size(), class_counts(*run.material))},
+      {"Split", split_in_words(run)},
+      {"Base", provenance(*run.model, "base")},
+      {"Features", std::string(name_of(run.request->level))},
+      {"Network input", fmt::format("{} × {} pixels", input.width, input.height)},
+      {"Views", run.request->views == 0
+                    ? "the picture as it is"
+                    : fmt::format("the picture as it is and {} augmented", run.request->views)},
+      {"Head", head_in_words(run.request->training)},
+      {"Optimizer", optimizer_in_words(run.request->training)},
+      {"Seed", fmt::format("{}", run.request->training.seed)},
+      {"Time", fmt::format("{:.1f} s", summary.seconds)}};
   record.notes = summary.notes;
-  for (const Problem& problem : summary.problems) record.problems.emplace_back(problem.where, problem.what);
+  for (const Problem& problem : summary.problems)
+    record.problems.emplace_back(problem.where, problem.what);
   return record;
 }
 
 }  // namespace
 
 std::string results_csv(const std::vector<EpochResult>& history) {
-  std::string text = "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n";
+  std::string text =
+      "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n";
   for (const EpochResult& epoch : history) {
     text += fmt::format("{},{},{},{},{},{},{:.4f}\n", epoch.epoch, number(epoch.learning_rate),
-                        number(epoch.train_loss), number(epoch.train_accuracy), number(epoch.val_loss),
-                        number(epoch.val_accuracy), epoch.seconds);
+                        number(epoch.train_loss), number(epoch.train_accuracy),
+                        number(epoch.val_loss), number(epoch.val_accuracy), epoch.seconds);
   }
   return text;
 }

@@ -22,7 +22,8 @@ struct FinishedRun {
 /// Writes every file of the run folder.
 void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool& pool);
 
-/// The tables alone, as they are written: results.csv (one row an epoch), predictions.csv (one row a held-out picture).
+/// The tables alone, as they are written: results.csv (one row an epoch), predictions.csv (one row
+/// a held-out picture).
 [[nodiscard]] std::string results_csv(const std::vector<EpochResult>& history);
 [[nodiscard]] std::string predictions_csv(const FinishedRun& run);
 

@@ -27,18 +27,21 @@ int count_seen(const Model& model, std::span<const std::filesystem::path> paths)
   if (trained == model.provenance.end()) return 0;
   const std::set<std::string> keys = decode_training_pictures(trained->second);
   int seen = 0;
-  for (const auto& path : paths) seen += keys.contains(training_picture_key(sha256(read_file(path)))) ? 1 : 0;
+  for (const auto& path : paths)
+    seen += keys.contains(training_picture_key(sha256(read_file(path)))) ? 1 : 0;
   return seen;
 }
 
 }  // namespace
 
-EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress, const std::stop_token& stop) {
+EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
+                             const std::stop_token& stop) {
   const auto start = std::chrono::steady_clock::now();
   const Classifier classifier(load_model(request.model, request.load),
                               {.threads = request.threads, .orientation = request.orientation});
   if (classifier.model().labels.empty()) {
-    throw Error(ErrorKind::kBadInput, request.model.string() + ": has no classes; give a trained model.onnx");
+    throw Error(ErrorKind::kBadInput,
+                request.model.string() + ": has no classes; give a trained model.onnx");
   }
   DatasetOptions options = request.dataset;
   options.class_names = classifier.model().labels;
@@ -55,7 +58,8 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
   std::vector<std::filesystem::path> judged_paths;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error.empty()) {
-      dataset.problems.push_back({Problem::Kind::kUndecodable, dataset.samples[i].name, outcomes[i].error});
+      dataset.problems.push_back(
+          {Problem::Kind::kUndecodable, dataset.samples[i].name, outcomes[i].error});
       continue;
     }
     judged.labels.push_back(dataset.samples[i].label);
@@ -64,12 +68,14 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
   }
   if (request.on_bad == OnBad::kFail) fail_on_problems(dataset);
   if (judged.rows.empty()) {
-    throw Error(ErrorKind::kBadInput, request.pictures.string() + ": none of the pictures can be read");
+    throw Error(ErrorKind::kBadInput,
+                request.pictures.string() + ": none of the pictures can be read");
   }
 
   EvaluateSummary summary;
   summary.class_names = classifier.model().labels;
-  summary.evaluation = evaluate(stack(judged.rows, summary.class_names.size()), judged.labels, summary.class_names);
+  summary.evaluation =
+      evaluate(stack(judged.rows, summary.class_names.size()), judged.labels, summary.class_names);
   summary.problems = std::move(dataset.problems);
   summary.seen_in_training = count_seen(classifier.model(), judged_paths);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

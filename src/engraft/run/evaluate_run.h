@@ -26,12 +26,13 @@ struct EvaluateSummary {
   std::vector<std::string> class_names;
   Evaluation evaluation;
   std::vector<Problem> problems;
-  int seen_in_training = 0;  ///< pictures whose very bytes the model was trained on: they prove nothing
+  int seen_in_training =
+      0;  ///< pictures whose very bytes the model was trained on: they prove nothing
   double seconds = 0;
 };
 
-/// How well a model does on labelled pictures. Classes of the pictures that the model does not know are an Error that
-/// lists them.
+/// How well a model does on labelled pictures. Classes of the pictures that the model does not know
+/// are an Error that lists them.
 [[nodiscard]] EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
                                            const std::stop_token& stop = {});
 

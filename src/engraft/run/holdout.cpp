@@ -30,7 +30,8 @@ std::vector<int> labels_of(const Material& material, std::span<const std::size_t
   return labels;
 }
 
-Rows training_rows(const Material& material, const TrainingRows& rows, std::span<const std::size_t> samples) {
+Rows training_rows(const Material& material, const TrainingRows& rows,
+                   std::span<const std::size_t> samples) {
   return {rows.row_groups(samples), labels_of(material, samples), &rows.values(), rows.views()};
 }
 
@@ -50,12 +51,14 @@ Tensor features_of(const Material& material, std::span<const std::size_t> sample
 /// Counts epochs over one or several trainings for the progress line.
 class EpochCounter {
  public:
-  EpochCounter(Progress& progress, int trainings, int epochs) : progress_(progress), epochs_(epochs) {
+  EpochCounter(Progress& progress, int trainings, int epochs)
+      : progress_(progress), epochs_(epochs) {
     progress_.begin("Training the head", static_cast<std::int64_t>(trainings) * epochs, "epochs");
   }
   void operator()(const EpochResult& epoch) {
     std::string detail = fmt::format("loss {:.4f}", epoch.train_loss);
-    if (!std::isnan(epoch.val_accuracy)) detail += fmt::format("  val accuracy {:.1f} %", 100 * epoch.val_accuracy);
+    if (!std::isnan(epoch.val_accuracy))
+      detail += fmt::format("  val accuracy {:.1f} %", 100 * epoch.val_accuracy);
     detail_ = std::move(detail);
     progress_.update(finished_ + epoch.epoch, detail_);
   }
@@ -73,7 +76,8 @@ class EpochCounter {
 };
 
 /// Adds a fold's history into the mean; every fold runs the same number of epochs.
-void accumulate(std::vector<EpochResult>& mean, const std::vector<EpochResult>& history, int folds) {
+void accumulate(std::vector<EpochResult>& mean, const std::vector<EpochResult>& history,
+                int folds) {
   mean.resize(history.size());
   const float share = 1.0f / static_cast<float>(folds);
   for (std::size_t i = 0; i < history.size(); ++i) {
@@ -96,8 +100,9 @@ double accuracy(const Tensor& probabilities, std::span<const int> labels) {
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
-HeadResult cross_validate(const Material& material, const TrainingRows& rows, const Holdout& holdout,
-                          const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+HeadResult cross_validate(const Material& material, const TrainingRows& rows,
+                          const Holdout& holdout, const TrainRequest& request, Progress& progress,
+                          const std::stop_token& stop) {
   const int classes = static_cast<int>(material.dataset.class_names.size());
   const std::size_t n = material.dataset.samples.size();
   TrainOptions options = request.training;
@@ -110,7 +115,8 @@ HeadResult cross_validate(const Material& material, const TrainingRows& rows, co
   for (int fold = 0; fold < folds; ++fold) {
     std::vector<std::size_t> inside, outside;
     for (std::size_t i = 0; i < n; ++i) (holdout.folds[i] == fold ? outside : inside).push_back(i);
-    const Rows train = training_rows(material, rows, inside), validation = plain_rows(material, outside);
+    const Rows train = training_rows(material, rows, inside),
+               validation = plain_rows(material, outside);
     const TrainedHead head =
         train_head(train.borrow(), validation.borrow(), classes, options, std::ref(counter), stop);
     const Tensor probabilities = apply_head(head.head, features_of(material, outside));
@@ -130,7 +136,8 @@ HeadResult cross_validate(const Material& material, const TrainingRows& rows, co
 }
 
 HeadResult train_once(const Material& material, const TrainingRows& rows, const Holdout& holdout,
-                      const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+                      const TrainRequest& request, Progress& progress,
+                      const std::stop_token& stop) {
   const int classes = static_cast<int>(material.dataset.class_names.size());
   const auto train_samples = holdout.samples_in(Subset::kTrain);
   const auto validation_samples = holdout.samples_in(Subset::kValidation);
@@ -139,8 +146,8 @@ HeadResult train_once(const Material& material, const TrainingRows& rows, const 
   const Rows validation = plain_rows(material, validation_samples);
   HeadResult result;
   EpochCounter counter(progress, 1, request.training.epochs);
-  result.head =
-      train_head(train.borrow(), validation.borrow(), classes, request.training, std::ref(counter), stop);
+  result.head = train_head(train.borrow(), validation.borrow(), classes, request.training,
+                           std::ref(counter), stop);
   counter.training_done();
   result.history = result.head.history;
   result.held_out = test_samples.empty() ? validation_samples : test_samples;
@@ -177,17 +184,19 @@ Holdout hold_out(const Material& material, const TrainRequest& request) {
       holdout.subsets = read_split(request.split, dataset.samples, dataset.class_names);
     }
   } else if (request.folds != 0) {
-    holdout.folds =
-        stratified_folds(dataset.samples, dataset.class_names, material.groups, request.folds, request.training.seed);
+    holdout.folds = stratified_folds(dataset.samples, dataset.class_names, material.groups,
+                                     request.folds, request.training.seed);
   } else {
-    holdout.subsets = stratified_split(dataset.samples, dataset.class_names, material.groups,
-                                       {.validation = request.validation, .seed = request.training.seed});
+    holdout.subsets =
+        stratified_split(dataset.samples, dataset.class_names, material.groups,
+                         {.validation = request.validation, .seed = request.training.seed});
   }
   return holdout;
 }
 
-HeadResult train_with_holdout(const Material& material, const TrainingRows& rows, const Holdout& holdout,
-                              const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+HeadResult train_with_holdout(const Material& material, const TrainingRows& rows,
+                              const Holdout& holdout, const TrainRequest& request,
+                              Progress& progress, const std::stop_token& stop) {
   return holdout.folds.empty() ? train_once(material, rows, holdout, request, progress, stop)
                                : cross_validate(material, rows, holdout, request, progress, stop);
 }

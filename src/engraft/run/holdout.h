@@ -21,10 +21,12 @@ struct Holdout {
 /// split.csv, whichever of the two it is.
 [[nodiscard]] std::string holdout_csv(const Holdout& holdout, const Dataset& dataset);
 
-/// The split that a request asks for: its folds, its split file, the folders, or a draw from the seed.
+/// The split that a request asks for: its folds, its split file, the folders, or a draw from the
+/// seed.
 [[nodiscard]] Holdout hold_out(const Material& material, const TrainRequest& request);
 
-/// A trained head and what it, or its twins of the other folds, said of pictures that they had not seen.
+/// A trained head and what it, or its twins of the other folds, said of pictures that they had not
+/// seen.
 struct HeadResult {
   TrainedHead head;                     ///< what goes into the model
   std::vector<EpochResult> history;     ///< of it, or with folds the mean over them
@@ -33,8 +35,8 @@ struct HeadResult {
   std::vector<double> fold_accuracies;  ///< with cross-validation
 };
 
-[[nodiscard]] HeadResult train_with_holdout(const Material& material, const TrainingRows& rows, const Holdout& holdout,
-                                            const TrainRequest& request, Progress& progress,
-                                            const std::stop_token& stop);
+[[nodiscard]] HeadResult train_with_holdout(const Material& material, const TrainingRows& rows,
+                                            const Holdout& holdout, const TrainRequest& request,
+                                            Progress& progress, const std::stop_token& stop);
 
 }  // namespace engraft

@@ -24,10 +24,13 @@ void require_two_classes(const Dataset& dataset) {
   for (const Sample& sample : dataset.samples) present.insert(sample.label);
   if (present.size() >= 2) return;
   const std::string found =
-      present.empty() ? "no readable picture"
-                      : fmt::format("only pictures of the class '{}'", dataset.class_names.at(static_cast<std::size_t>(*present.begin())));
-  throw Error(ErrorKind::kBadInput, fmt::format("{}: {}; training needs at least two classes with pictures of each",
-                                                dataset.folder.string(), found));
+      present.empty()
+          ? "no readable picture"
+          : fmt::format("only pictures of the class '{}'",
+                        dataset.class_names.at(static_cast<std::size_t>(*present.begin())));
+  throw Error(ErrorKind::kBadInput,
+              fmt::format("{}: {}; training needs at least two classes with pictures of each",
+                          dataset.folder.string(), found));
 }
 
 /// Drops the samples that could not be read, and says so among the problems.
@@ -39,7 +42,8 @@ Material keep_readable(Dataset dataset, Features features) {
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     const PictureStatus& status = features.pictures[i];
     if (!status.error.empty()) {
-      dataset.problems.push_back({Problem::Kind::kUndecodable, dataset.samples[i].name, status.error});
+      dataset.problems.push_back(
+          {Problem::Kind::kUndecodable, dataset.samples[i].name, status.error});
       continue;
     }
     rows.push_back(i);
@@ -51,7 +55,8 @@ Material keep_readable(Dataset dataset, Features features) {
   if (rows.size() == dataset.samples.size()) {
     material.features = std::move(features.values);
   } else {
-    material.features = Tensor(Shape{static_cast<std::int64_t>(rows.size()), features.values.shape()[1]});
+    material.features =
+        Tensor(Shape{static_cast<std::int64_t>(rows.size()), features.values.shape()[1]});
     for (std::size_t i = 0; i < rows.size(); ++i) {
       std::ranges::copy(features.values.row(static_cast<std::int64_t>(rows[i])),
                         material.features.row(static_cast<std::int64_t>(i)).begin());
@@ -65,8 +70,8 @@ Material keep_readable(Dataset dataset, Features features) {
 
 }  // namespace
 
-Material gather_material(const TrainRequest& request, const FeatureRequest& features, ThreadPool& pool,
-                         Progress& progress, const std::stop_token& stop) {
+Material gather_material(const TrainRequest& request, const FeatureRequest& features,
+                         ThreadPool& pool, Progress& progress, const std::stop_token& stop) {
   Dataset dataset = load_dataset(request.pictures, request.dataset);
   require_two_classes(dataset);
   const std::vector<std::filesystem::path> paths = paths_of(dataset.samples);
@@ -77,23 +82,27 @@ Material gather_material(const TrainRequest& request, const FeatureRequest& feat
   return material;
 }
 
-TrainingRows::TrainingRows(const Material& material, std::span<const std::size_t> samples, const TrainRequest& request,
-                           const FeatureRequest& features, ThreadPool& pool, Progress& progress,
-                           const std::stop_token& stop)
-    : plain_(&material.features), views_(request.views + 1), group_of_sample_(material.dataset.samples.size()) {
+TrainingRows::TrainingRows(const Material& material, std::span<const std::size_t> samples,
+                           const TrainRequest& request, const FeatureRequest& features,
+                           ThreadPool& pool, Progress& progress, const std::stop_token& stop)
+    : plain_(&material.features),
+      views_(request.views + 1),
+      group_of_sample_(material.dataset.samples.size()) {
   if (views_ == 1) {
     std::iota(group_of_sample_.begin(), group_of_sample_.end(), std::size_t{0});
     return;
   }
   std::vector<std::filesystem::path> paths;
   for (const std::size_t sample : samples) paths.push_back(material.dataset.samples[sample].path);
-  const Tensor augmented = extract_views(features, paths, request.views, request.training.seed, pool, progress, stop);
+  const Tensor augmented =
+      extract_views(features, paths, request.views, request.training.seed, pool, progress, stop);
   const std::int64_t size = material.features.shape()[1];
   owned_ = Tensor(Shape{static_cast<std::int64_t>(samples.size()) * views_, size});
   for (std::size_t group = 0; group < samples.size(); ++group) {
     group_of_sample_[samples[group]] = group;
     const auto first = static_cast<std::int64_t>(group) * views_;
-    std::ranges::copy(material.features.row(static_cast<std::int64_t>(samples[group])), owned_.row(first).begin());
+    std::ranges::copy(material.features.row(static_cast<std::int64_t>(samples[group])),
+                      owned_.row(first).begin());
     for (int view = 0; view < request.views; ++view) {
       std::ranges::copy(augmented.row(static_cast<std::int64_t>(group) * request.views + view),
                         owned_.row(first + 1 + view).begin());

@@ -21,22 +21,26 @@ struct Material {
   std::vector<int> labels;       ///< of each sample
 };
 
-/// Loads the dataset and extracts its features. Throws Error when nothing can be learned from it: fewer than two
-/// classes, or (OnBad::kFail) anything wrong at all.
-[[nodiscard]] Material gather_material(const TrainRequest& request, const FeatureRequest& features, ThreadPool& pool,
-                                       Progress& progress, const std::stop_token& stop);
+/// Loads the dataset and extracts its features. Throws Error when nothing can be learned from it:
+/// fewer than two classes, or (OnBad::kFail) anything wrong at all.
+[[nodiscard]] Material gather_material(const TrainRequest& request, const FeatureRequest& features,
+                                       ThreadPool& pool, Progress& progress,
+                                       const std::stop_token& stop);
 
 /// Rows to train on: the plain view of a picture and, where asked for, augmented ones.
 class TrainingRows {
  public:
-  /// Computes the views of the given samples, or none if request.views is 0; material must outlive this.
-  TrainingRows(const Material& material, std::span<const std::size_t> samples, const TrainRequest& request,
-               const FeatureRequest& features, ThreadPool& pool, Progress& progress, const std::stop_token& stop);
+  /// Computes the views of the given samples, or none if request.views is 0; material must outlive
+  /// this.
+  TrainingRows(const Material& material, std::span<const std::size_t> samples,
+               const TrainRequest& request, const FeatureRequest& features, ThreadPool& pool,
+               Progress& progress, const std::stop_token& stop);
 
   /// values [n · views(), F].
   [[nodiscard]] const Tensor& values() const { return views_ == 1 ? *plain_ : owned_; }
   [[nodiscard]] int views() const { return views_; }
-  /// Row group in values() of each of the given samples, which must be among those of the constructor.
+  /// Row group in values() of each of the given samples, which must be among those of the
+  /// constructor.
   [[nodiscard]] std::vector<std::size_t> row_groups(std::span<const std::size_t> samples) const;
 
  private:

@@ -28,20 +28,24 @@ fs::path next_free(const fs::path& path) {
 void move(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
-  if (error) throw Error(ErrorKind::kIo, fmt::format("{}: cannot put in place: {}", to.string(), error.message()));
+  if (error)
+    throw Error(ErrorKind::kIo,
+                fmt::format("{}: cannot put in place: {}", to.string(), error.message()));
 }
 
 }  // namespace
 
 RunFolder::RunFolder(fs::path final_name) : final_(std::move(final_name)) {
   if (!final_.has_filename()) final_ = final_.parent_path();  // "runs/photos/"
-  temporary_ = parent_of(final_) / fmt::format(".{}.{}.part", final_.filename().string(), ::getpid());
+  temporary_ =
+      parent_of(final_) / fmt::format(".{}.{}.part", final_.filename().string(), ::getpid());
   std::error_code error;
   fs::remove_all(temporary_, error);
   fs::create_directories(temporary_, error);
   if (error) {
-    throw Error(ErrorKind::kIo, fmt::format("{}: cannot make the run folder here: {}; choose another with --out",
-                                            final_.string(), error.message()));
+    throw Error(ErrorKind::kIo,
+                fmt::format("{}: cannot make the run folder here: {}; choose another with --out",
+                            final_.string(), error.message()));
   }
 }
 
@@ -58,7 +62,8 @@ fs::path RunFolder::commit() {
   }
   move(temporary_, final_);
   temporary_.clear();
-  if (const int folder = ::open(parent_of(final_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
+  if (const int folder = ::open(parent_of(final_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      folder >= 0) {
     ::fsync(folder);
     ::close(folder);
   }

@@ -26,20 +26,23 @@ std::vector<int> labels_of(const Material& material, std::span<const std::size_t
 
 std::string evaluated_on(const Holdout& holdout, const HeadResult& result) {
   if (!holdout.folds.empty()) {
-    return fmt::format("{} pictures, each held out in one of {} folds", result.held_out.size(), holdout.fold_count());
+    return fmt::format("{} pictures, each held out in one of {} folds", result.held_out.size(),
+                       holdout.fold_count());
   }
   const bool tested = !holdout.samples_in(Subset::kTest).empty();
   return fmt::format("{} {} pictures", result.held_out.size(), tested ? "test" : "validation");
 }
 
-/// How many validation or test pictures are exact copies of a training picture: possible only where folders or a split
-/// file put them there.
+/// How many validation or test pictures are exact copies of a training picture: possible only where
+/// folders or a split file put them there.
 int copies_across(const Material& material, const Holdout& holdout) {
   std::set<int> trained;
-  for (const std::size_t sample : holdout.samples_in(Subset::kTrain)) trained.insert(material.groups[sample]);
+  for (const std::size_t sample : holdout.samples_in(Subset::kTrain))
+    trained.insert(material.groups[sample]);
   int copies = 0;
   for (const Subset subset : {Subset::kValidation, Subset::kTest}) {
-    for (const std::size_t sample : holdout.samples_in(subset)) copies += trained.contains(material.groups[sample]);
+    for (const std::size_t sample : holdout.samples_in(subset))
+      copies += trained.contains(material.groups[sample]);
   }
   return copies;
 }
@@ -51,28 +54,37 @@ std::vector<std::string> notes_on(const Material& material, const Holdout& holdo
                            request.training.keep == Keep::kBestEpoch;
   if (chosen_here) {
     notes.emplace_back(
-        "The epoch was chosen on the same validation pictures, which flatters a little; --folds 5 or a test folder does not.");
+        "The epoch was chosen on the same validation pictures, which flatters a little; --folds 5 "
+        "or a test folder does not.");
   }
   if (!holdout.folds.empty()) {
-    notes.emplace_back("The accuracy is that of models trained on part of the pictures; model.onnx is trained on all.");
+    notes.emplace_back(
+        "The accuracy is that of models trained on part of the pictures; model.onnx is trained on "
+        "all.");
   }
   if (const int copies = copies_across(material, holdout); copies > 0) {
     notes.push_back(
-        fmt::format("{} of the pictures judged are exact copies of training pictures: the accuracy is too high.", copies));
+        fmt::format("{} of the pictures judged are exact copies of training pictures: the accuracy "
+                    "is too high.",
+                    copies));
   }
   return notes;
 }
 
 std::vector<Problem> problems_of(const Material& material, const Holdout& holdout) {
   std::vector<Problem> problems = material.dataset.problems;
-  std::ranges::move(duplicate_problems(material.dataset.samples, material.dataset.class_names, material.groups,
-                                       holdout.subsets),
+  std::ranges::move(duplicate_problems(material.dataset.samples, material.dataset.class_names,
+                                       material.groups, holdout.subsets),
                     std::back_inserter(problems));
   return problems;
 }
 
-std::string_view name_of(HeadKind head) { return head == HeadKind::kLinear ? "linear" : "mlp"; }
-std::string_view name_of(LossKind loss) { return loss == LossKind::kSoftmax ? "softmax" : "sigmoid"; }
+std::string_view name_of(HeadKind head) {
+  return head == HeadKind::kLinear ? "linear" : "mlp";
+}
+std::string_view name_of(LossKind loss) {
+  return loss == LossKind::kSoftmax ? "softmax" : "sigmoid";
+}
 
 std::vector<std::size_t> trained_samples(const Material& material, const Holdout& holdout) {
   if (holdout.folds.empty()) return holdout.samples_in(Subset::kTrain);
@@ -81,8 +93,8 @@ std::vector<std::size_t> trained_samples(const Material& material, const Holdout
   return all;
 }
 
-Model assemble(const Model& base_model, const Network& base, const Material& material, const Holdout& holdout,
-               const HeadResult& result, const TrainRequest& request) {
+Model assemble(const Model& base_model, const Network& base, const Material& material,
+               const Holdout& holdout, const HeadResult& result, const TrainRequest& request) {
   Model model;
   model.network = graft(base, result.head.head);
   model.preprocessing = base_model.preprocessing;
@@ -95,7 +107,8 @@ Model assemble(const Model& base_model, const Network& base, const Material& mat
   model.provenance["loss"] = std::string(name_of(request.training.loss));
   model.provenance["seed"] = std::to_string(request.training.seed);
   std::vector<Digest> contents;
-  for (const std::size_t sample : trained_samples(material, holdout)) contents.push_back(material.contents[sample]);
+  for (const std::size_t sample : trained_samples(material, holdout))
+    contents.push_back(material.contents[sample]);
   model.provenance["trained_on"] = fmt::format("{} pictures", contents.size());
   model.provenance[std::string(kTrainingPicturesKey)] = encode_training_pictures(contents);
   return model;
@@ -103,10 +116,12 @@ Model assemble(const Model& base_model, const Network& base, const Material& mat
 
 }  // namespace
 
-TrainSummary train_run(const TrainRequest& request, Progress& progress, const std::stop_token& stop) {
+TrainSummary train_run(const TrainRequest& request, Progress& progress,
+                       const std::stop_token& stop) {
   const auto start = std::chrono::steady_clock::now();
   validate(request);
-  RunFolder folder(request.run);  // first: an unwritable place must not cost the user the whole computation
+  RunFolder folder(
+      request.run);  // first: an unwritable place must not cost the user the whole computation
   ThreadPool pool(request.threads);
   const Model base_model = load_model(request.base, request.load);
   const Network base = base_at(base_model, request.level);
@@ -117,15 +132,16 @@ TrainSummary train_run(const TrainRequest& request, Progress& progress, const st
 
   const Material material = gather_material(request, feature_request, pool, progress, stop);
   const Holdout holdout = hold_out(material, request);
-  const TrainingRows rows(material, trained_samples(material, holdout), request, feature_request, pool, progress, stop);
+  const TrainingRows rows(material, trained_samples(material, holdout), request, feature_request,
+                          pool, progress, stop);
   const HeadResult result = train_with_holdout(material, rows, holdout, request, progress, stop);
   const Model model = assemble(base_model, base, material, holdout, result, request);
 
   TrainSummary summary;
   summary.run = request.run;
   summary.class_names = material.dataset.class_names;
-  summary.evaluation =
-      evaluate(result.probabilities, labels_of(material, result.held_out), material.dataset.class_names);
+  summary.evaluation = evaluate(result.probabilities, labels_of(material, result.held_out),
+                                material.dataset.class_names);
   summary.evaluated_on = evaluated_on(holdout, result);
   summary.folds = result.fold_accuracies;
   summary.history = result.history;

@@ -19,9 +19,11 @@ struct TrainRequest {
   DatasetOptions dataset;
   OnBad on_bad = OnBad::kSkip;
 
-  double validation = 0.2;      ///< share of the pictures held out, when neither folders nor `split` say which
-  std::filesystem::path split;  ///< a split.csv of an earlier run, also one of folds; empty: drawn from the seed
-  int folds = 0;                ///< ≥ 2: cross-validation
+  double validation =
+      0.2;  ///< share of the pictures held out, when neither folders nor `split` say which
+  std::filesystem::path
+      split;      ///< a split.csv of an earlier run, also one of folds; empty: drawn from the seed
+  int folds = 0;  ///< ≥ 2: cross-validation
 
   std::filesystem::path base;  ///< the model file that the head is set on
   LoadOptions load;
@@ -30,19 +32,21 @@ struct TrainRequest {
   TrainOptions training;
 
   Orientation orientation = Orientation::kUpright;
-  int threads = 0;                ///< 0: one per core; the result does not depend on it
-  std::filesystem::path cache;    ///< of features; empty: none
-  std::filesystem::path run;      ///< the run folder to make; an earlier one of that name is kept as NAME.1, NAME.2, …
-  std::string arguments = "{}";   ///< JSON, saved as args.json
+  int threads = 0;              ///< 0: one per core; the result does not depend on it
+  std::filesystem::path cache;  ///< of features; empty: none
+  std::filesystem::path
+      run;  ///< the run folder to make; an earlier one of that name is kept as NAME.1, NAME.2, …
+  std::string arguments = "{}";  ///< JSON, saved as args.json
 };
 
 struct TrainSummary {
   std::filesystem::path run;
-  std::filesystem::path earlier;  ///< where an earlier run of the same name went; empty: there was none
+  std::filesystem::path
+      earlier;  ///< where an earlier run of the same name went; empty: there was none
   std::vector<std::string> class_names;
   Evaluation evaluation;
-  std::string evaluated_on;       ///< "47 validation pictures"
-  std::vector<double> folds;      ///< accuracy of each, with cross-validation
+  std::string evaluated_on;          ///< "47 validation pictures"
+  std::vector<double> folds;         ///< accuracy of each, with cross-validation
   std::vector<EpochResult> history;  ///< with folds the mean over them
   int best_epoch = 0;                ///< the one kept; 0 with folds
   std::vector<Problem> problems;
@@ -50,10 +54,12 @@ struct TrainSummary {
   double seconds = 0;
 };
 
-/// Pictures and labels → a run folder: model.onnx, report.html, curves.png, confusion.png, predictions.png, results.csv,
-/// predictions.csv, split.csv, args.json. The folder appears when all of it is written, or not at all. Equal requests
-/// give equal bytes in every file but for the times in results.csv and report.html. With folds, each picture is judged
-/// by the one model that has not seen it, no fold chooses an epoch, and model.onnx is then trained on all pictures.
-[[nodiscard]] TrainSummary train_run(const TrainRequest& request, Progress& progress, const std::stop_token& stop = {});
+/// Pictures and labels → a run folder: model.onnx, report.html, curves.png, confusion.png,
+/// predictions.png, results.csv, predictions.csv, split.csv, args.json. The folder appears when all
+/// of it is written, or not at all. Equal requests give equal bytes in every file but for the times
+/// in results.csv and report.html. With folds, each picture is judged by the one model that has not
+/// seen it, no fold chooses an epoch, and model.onnx is then trained on all pictures.
+[[nodiscard]] TrainSummary train_run(const TrainRequest& request, Progress& progress,
+                                     const std::stop_token& stop = {});
 
 }  // namespace engraft

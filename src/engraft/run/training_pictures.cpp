@@ -5,7 +5,9 @@ namespace {
 constexpr std::size_t kDigits = 16;
 }  // namespace
 
-std::string training_picture_key(const Digest& content) { return content.hex().substr(0, kDigits); }
+std::string training_picture_key(const Digest& content) {
+  return content.hex().substr(0, kDigits);
+}
 
 std::string encode_training_pictures(std::span<const Digest> contents) {
   std::set<std::string> keys;
@@ -17,7 +19,8 @@ std::string encode_training_pictures(std::span<const Digest> contents) {
 
 std::set<std::string> decode_training_pictures(std::string_view encoded) {
   std::set<std::string> keys;
-  for (; encoded.size() >= kDigits; encoded.remove_prefix(kDigits)) keys.emplace(encoded.substr(0, kDigits));
+  for (; encoded.size() >= kDigits; encoded.remove_prefix(kDigits))
+    keys.emplace(encoded.substr(0, kDigits));
   return keys;
 }
 

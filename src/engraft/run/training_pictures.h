@@ -9,8 +9,9 @@
 
 namespace engraft {
 
-/// Where a model says which pictures it was trained on: 16 hexadecimal digits of each file's SHA-256, sorted. Enough to
-/// notice that a model is judged on what it has seen, too little to learn anything about the pictures.
+/// Where a model says which pictures it was trained on: 16 hexadecimal digits of each file's
+/// SHA-256, sorted. Enough to notice that a model is judged on what it has seen, too little to
+/// learn anything about the pictures.
 inline constexpr std::string_view kTrainingPicturesKey = "training_pictures";
 
 [[nodiscard]] std::string encode_training_pictures(std::span<const Digest> contents);

@@ -12,14 +12,16 @@ namespace {
 enum class Ends { kOpen, kLowClosed };
 
 void require(bool ok, std::string_view option, double value, std::string_view wanted) {
-  if (!ok) throw Error(ErrorKind::kUsage, fmt::format("{} {:g}: must be {}", option, value, wanted));
+  if (!ok)
+    throw Error(ErrorKind::kUsage, fmt::format("{} {:g}: must be {}", option, value, wanted));
 }
 
 /// (0, 1) or [0, 1).
 void require_share(double value, Ends ends, std::string_view option, std::string_view example) {
   const bool above = ends == Ends::kOpen ? value > 0 : value >= 0;
   require(above && value < 1, option, value,
-          fmt::format("{} 0 and less than 1, such as {}", ends == Ends::kOpen ? "more than" : "at least", example));
+          fmt::format("{} 0 and less than 1, such as {}",
+                      ends == Ends::kOpen ? "more than" : "at least", example));
 }
 
 void require_at_least(int value, int least, std::string_view option) {
@@ -41,10 +43,10 @@ void validate(const TrainRequest& request) {
   require_share(training.label_smoothing, Ends::kLowClosed, "--label-smoothing", "0.1");
   require_share(training.momentum, Ends::kLowClosed, "--momentum", "0.9");
   require_share(training.warmup, Ends::kLowClosed, "--warmup", "0.05");
-  require(std::isfinite(training.learning_rate) && training.learning_rate > 0, "--lr", training.learning_rate,
-          "more than 0, such as 0.001");
-  require(std::isfinite(training.weight_decay) && training.weight_decay >= 0, "--weight-decay", training.weight_decay,
-          "at least 0, such as 0.0001");
+  require(std::isfinite(training.learning_rate) && training.learning_rate > 0, "--lr",
+          training.learning_rate, "more than 0, such as 0.001");
+  require(std::isfinite(training.weight_decay) && training.weight_decay >= 0, "--weight-decay",
+          training.weight_decay, "at least 0, such as 0.0001");
 }
 
 }  // namespace engraft

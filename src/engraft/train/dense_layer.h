@@ -61,7 +61,7 @@ void dot(const T* w, const T* x, std::size_t in, std::array<T, Rows>& z) {
 /// z[b,o] = bias[o] + Σ_i kernel[o,i]·x[b,i].   x: [rows,in]  z: [rows,out]
 template <typename T>
 void forward(const DenseParameters<T>& layer, std::span<const T> x, std::span<T> z) {
-  const auto [in, out] = layer.shape;
+  const std::size_t in = layer.shape.in, out = layer.shape.out;
   const std::size_t rows = z.size() / out;
   const auto put = [&](std::size_t b, std::size_t o, const T& sum) {
     z[b * out + o] = layer.bias[o] + sum;

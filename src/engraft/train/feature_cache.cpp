@@ -58,7 +58,10 @@ struct Connection {
 
   /// Makes the tables where there are none; the network's number.
   static std::int64_t prepare(sqlite::Database& database, const Digest& digest) {
-    is_ours(database);  // before anything is changed
+    // Before anything is changed; in a transaction, for another process may be creating it.
+    database.execute("BEGIN");
+    is_ours(database);
+    database.execute("COMMIT");
     database.execute("PRAGMA page_size = 16384");
     database.execute("PRAGMA journal_mode = WAL");
     // A crash of the machine may lose the last batches, never damage the file.
