@@ -96,12 +96,22 @@ TEST_F(BadInput, ACsvWithABinaryBlob) {
                  "blob.csv");
 }
 
-TEST_F(BadInput, AFolderThatIsNotThereOrNotReadable) {
+TEST_F(BadInput, AFolderThatIsNotThere) {
   expect_failure({"train", "nowhere", "--model", "base.onnx"}, 3, "nowhere");
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read every folder";
+}
+
+TEST_F(BadInput, AFolderThatIsNotReadable) {
+  fs::permissions(program_.folder().path(), fs::perms::all);
   fs::create_directories(in("locked"));
   fs::permissions(in("locked"), fs::perms::none);
-  expect_failure({"train", "locked", "--model", "base.onnx"}, 6, "locked");
+  Invocation invocation = program_.invocation({"train", "locked", "--model", "base.onnx"});
+  invocation.unprivileged = true;
+  const ProcessResult result = run_process(invocation);
+  fs::permissions(in("locked"), fs::perms::all);
+  if (result.exit_code >= 126) GTEST_SKIP() << "an ordinary user may not run the program here";
+  EXPECT_EQ(result.exit_code, 6) << result.err;
+  EXPECT_THAT(result.err, StartsWith("engraft: locked: "));
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
 }
 
 TEST_F(BadInput, AWeightsFileCutShort) {

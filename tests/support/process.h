@@ -29,6 +29,8 @@ struct Invocation {
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;
   std::filesystem::path folder;  ///< working folder; empty: the test's
+  /// Give up root's rights, which hide what an ordinary user meets.
+  bool unprivileged = false;
   /// Sent after the delay, if not 0.
   int signal = 0;
   std::chrono::milliseconds signal_after{0};
@@ -51,6 +53,10 @@ inline std::string slurp(const std::filesystem::path& path) {
   if (!invocation.folder.empty() && ::chdir(invocation.folder.c_str()) != 0) ::_exit(126);
   for (const auto& [name, value] : invocation.environment) {
     value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+  }
+  if (invocation.unprivileged && ::geteuid() == 0) {
+    constexpr ::gid_t kNobody = 65534;
+    if (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) ::_exit(126);
   }
   std::vector<char*> arguments{const_cast<char*>(invocation.program.c_str())};
   for (const std::string& argument : invocation.arguments)

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <thread>
 
 #include "engraft/base/file.h"
@@ -307,6 +308,7 @@ TEST(FeatureCache, SeveralProcessesMayBeginAndFillItTogether) {
         }
         cache.flush();
         sound = cache.problem().empty();
+        if (!sound) std::cerr << cache.problem() << '\n';
       }
       ::_exit(sound ? 0 : 1);
     }

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "engraft/train/feature_row.h"
@@ -22,6 +24,9 @@ constexpr std::int64_t kSchemaVersion = 1;
 constexpr std::int64_t kTables = 2;
 /// Pictures per transaction: about a third of a megabyte, and a fifth of a second's work.
 constexpr std::size_t kBatch = 64;
+
+constexpr std::chrono::seconds kConnectPatience{5};
+constexpr std::chrono::milliseconds kBetweenAttempts{20};
 
 /// The file holds another program's data, or nothing that can be read.
 struct Foreign {
@@ -148,7 +153,18 @@ struct FeatureCache::Impl {
 
   void connect() {
     connection.reset();
-    connection = std::make_unique<Connection>(file, network);
+    // SQLite's own waiting does not cover the switch to WAL, which several processes may ask for at
+    // the same time.
+    const auto deadline = std::chrono::steady_clock::now() + kConnectPatience;
+    while (!connection) {
+      try {
+        connection = std::make_unique<Connection>(file, network);
+      } catch (const sqlite::Failure& failure) {
+        const bool late = std::chrono::steady_clock::now() > deadline;
+        if (failure.code != SQLITE_BUSY || late) throw;
+        std::this_thread::sleep_for(kBetweenAttempts);
+      }
+    }
     identity = identity_of(file);
   }
 
