@@ -7,7 +7,7 @@ data=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-streets=("$engraft" train "$data/streets" --labels metadata.csv --class-names clean,dirty --out run --json)
+streets=("$engraft" train "$data/streets" --labels metadata.csv --class-names "clean,dirty" --out run --json)
 photo=$(find "$data/streets" -name '*.jpg' | sort | head -n 1)
 
 hyperfine --warmup 2 --runs 20 -N --command-name 'classify one photo' "$engraft classify $photo"

@@ -12,11 +12,6 @@ if(ENGRAFT_SANITIZE)
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(engraft_build_flags INTERFACE -fsanitize=${ENGRAFT_SANITIZE})
 endif()
-if(ENGRAFT_FUZZ)
-  # libFuzzer steers by what it sees covered, so the library is instrumented too.
-  target_compile_options(engraft_build_flags INTERFACE -fsanitize=fuzzer-no-link)
-  target_link_options(engraft_build_flags INTERFACE -fsanitize=fuzzer-no-link)
-endif()
 
 # engraft_module(NAME [MODULES m...] [PUBLIC lib...] [PRIVATE lib...])
 # A static library engraft_NAME from every .cpp under src/engraft/NAME. MODULES are the modules that it may include.

@@ -4,35 +4,42 @@
 # engraft draws a set of clean and dirty plates.
 set -euo pipefail
 engraft=$1
-data=${2:-}
+data=${2:-build/demo/plates}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-if [[ -z $data ]]; then
-  data=build/demo/plates
-  if [[ ! -e $data/labels.csv ]]; then
-    say "Drawing pictures of clean and dirty plates"
-    rm -rf "$data"
-    "$engraft" sample "$data"
-  fi
+if (($# < 2)) && [[ ! -e $data/labels.csv ]]; then
+  say "Drawing pictures of clean and dirty plates"
+  rm -rf "$data"
+  "$engraft" sample "$data"
+fi
+[[ -d $data ]] || { echo "$data: no such folder" >&2; exit 3; }
+
+table=
+for name in labels.csv metadata.csv; do
+  [[ -z $table && -e $data/$name ]] && table=$name
+done
+arguments=()
+if [[ -n $table ]]; then
+  arguments=(--labels "$table")
+  # Labels 0 and 1 have no names of their own: 0 is clean, 1 is dirty.
+  zero_or_one=$'[,;\t] *"?[01]"? *\r?$'
+  tail -n +2 "$data/$table" | grep -qvE "$zero_or_one" || arguments+=(--class-names "clean,dirty")
 fi
 
-arguments=()
-for csv in labels.csv metadata.csv; do
-  if [[ -e $data/$csv ]]; then
-    arguments=(--labels "$csv")
-    # Labels 0 and 1 have no names of their own: 0 is clean, 1 is dirty.
-    if tail -n +2 "$data/$csv" | grep -qE '[,;\t]"?[01]"?\r?$'; then arguments+=(--class-names clean,dirty); fi
-    break
-  fi
-done
-
+# The first picture that the table or its folder calls clean; else the first picture.
 clean_picture() {
-  { find "$data" -type f -iname '*clean*.jpg' | sort; find "$data" -type f -iname '*.jpg' | sort; } | sed -n 1p
+  local clean=$'^"?([^",;\t]+)"?[,;\t] *"?(clean|0)"? *\r?$' name
+  if [[ -n $table ]]; then
+    name=$(sed -nE "s/$clean/\1/p" "$data/$table" | sort | head -n 1)
+    [[ -z $name ]] || find "$data" -type f -path "*${name##*/}"
+  fi
+  find "$data" -type f -path '*/clean/*' | sort
+  find "$data" -type f -regextype posix-extended -iregex '.*\.(jpe?g|png|webp|gif|bmp|tiff?|heic|avif)' | sort
 }
 
 say "1. Warm-up: what does the pre-trained network see in a clean scene?"
-"$engraft" classify "$(clean_picture)"
+"$engraft" classify "$(clean_picture | awk 'NR == 1')"
 
 say "2. Transfer: retrain it to the classes of $data"
 "$engraft" train "$data" "${arguments[@]}"

@@ -10,6 +10,9 @@ findings=build/fuzz/findings/$name
 mkdir -p "$corpus" "$findings"
 seeds=()
 [[ -d fuzz/seeds/$name ]] && seeds=("fuzz/seeds/$name")
-"$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=0 -verbosity=0 \
-  -artifact_prefix="$findings/" "$corpus" "${seeds[@]}"
-echo "$name: nothing found in $seconds s"
+if ! "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+  -artifact_prefix="$findings/" "$corpus" "${seeds[@]}" >"$findings/log" 2>&1; then
+  cat "$findings/log"
+  exit 1
+fi
+echo "$name: nothing found in $seconds s, $(sed -n 's/^stat::number_of_executed_units: *//p' "$findings/log") inputs"

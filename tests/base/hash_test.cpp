@@ -50,6 +50,17 @@ TEST(Digest, OrdersAndCompares) {
   EXPECT_EQ(b.hex(), std::string(63, '0') + "1");
 }
 
+TEST(Digest, LeadingBitsAreTheFirstEightBytesHighestFirst) {
+  EXPECT_EQ(sha256(bytes("abc")).leading_bits(), 0xba7816bf8f01cfeau);
+  Digest digest;
+  digest.bytes[8] = 255;
+  EXPECT_EQ(digest.leading_bits(), 0u);
+  digest.bytes[7] = 1;
+  EXPECT_EQ(digest.leading_bits(), 1u);
+  digest.bytes[0] = 128;
+  EXPECT_EQ(digest.leading_bits(), (std::uint64_t{1} << 63) + 1);
+}
+
 // RFC 4648, section 10.
 TEST(Base64, AgreesWithThePublishedVectors) {
   EXPECT_EQ(base64(bytes("")), "");

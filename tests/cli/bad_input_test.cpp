@@ -85,7 +85,7 @@ TEST_F(BadInput, AHeaderThatPromises65500By65500) {
 
 TEST_F(BadInput, APictureThatIsNotThere) {
   const ProcessResult result = program_.run({"classify", "--model", "base.onnx", "nowhere.jpg"});
-  EXPECT_NE(result.exit_code, 0);
+  EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err, HasSubstr("nowhere.jpg"));
 }
 

@@ -181,6 +181,13 @@ TEST_F(Runs, TheNewModelClassifiesWithTheNewClasses) {
   EXPECT_THAT(result.err, HasSubstr("not-a-picture.jpg"));
 }
 
+TEST_F(Runs, AFolderStandsForItsPictures) {
+  const auto result =
+      program_.run({"classify", "--model", base_.string(), "--csv", "--top", "1", "plates"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;  // labels.csv lies there, too
+  EXPECT_EQ(std::ranges::count(result.out, '\n'), kPictures + 1);
+}
+
 TEST_F(Runs, EvaluateTellsHowWellAndThatItHasSeenThePictures) {
   train_json();
   const auto result = program_.run({"evaluate", "plates", "--labels", "labels.csv", "--model",

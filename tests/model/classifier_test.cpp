@@ -123,6 +123,32 @@ TEST_F(Classifying, ATextFileNamedJpgDoesNotDisturbTheOthers) {
   EXPECT_EQ(outcomes[9].probabilities, classifier.classify_files(paths)[9].probabilities);
 }
 
+TEST_F(Classifying, AnOutcomeSaysWhatKindOfErrorItWas) {
+  write_file_atomic(folder / "text.jpg", std::string_view("not a picture at all"));
+  const std::vector<fs::path> paths{folder / "gone.jpg", folder / "text.jpg", folder.path()};
+  const auto outcomes = classifier.classify_files(paths);
+  EXPECT_EQ(outcomes[0].kind, ErrorKind::kNotFound);
+  EXPECT_EQ(outcomes[1].kind, ErrorKind::kBadInput);
+  EXPECT_EQ(outcomes[2].kind, ErrorKind::kIo);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    expect_error(outcomes[i].kind, HasSubstr(outcomes[i].error),
+                 [&] { (void)classifier.classify_file(paths[i]); });
+  }
+}
+
+TEST_F(Classifying, AnOutcomeHasTheDigestOfEveryFileThatCouldBeRead) {
+  auto paths = write_pictures(6);
+  write_file_atomic(folder / "text.jpg", std::string_view("not a picture at all"));
+  write_file_atomic(folder / "copy.png", read_file(paths[0]));
+  paths.insert(paths.end(), {folder / "text.jpg", folder / "copy.png", folder / "gone.jpg"});
+  const auto outcomes = classifier.classify_files(paths);
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(outcomes[i].content, sha256(read_file(paths[i]))) << i;
+  }
+  EXPECT_EQ(outcomes[7].content, outcomes[0].content);
+  EXPECT_EQ(outcomes[8].content, Digest{});
+}
+
 TEST_F(Classifying, ErrorsOfOneFileBeginWithItsPath) {
   write_file_atomic(folder / "text.jpg", std::string_view("not a picture at all"));
   expect_error(ErrorKind::kBadInput, testing::StartsWith((folder / "text.jpg").string()),

@@ -13,16 +13,31 @@ namespace {
 
 using ::testing::StartsWith;
 
+TrainRequest good_request() {
+  TrainRequest request;
+  request.pictures = "/";
+  return request;
+}
+
 /// What change() makes of a good request is refused, in a message that begins with the option.
 template <typename Change>
 void refused(const std::string& option, const Change& change) {
-  TrainRequest request;
+  TrainRequest request = good_request();
   change(request);
   test::expect_error(ErrorKind::kUsage, StartsWith(option + " "), [&] { validate(request); });
 }
 
-TEST(Validate, TakesTheDefaults) {
-  validate(TrainRequest{});
+TEST(Validate, TakesTheDefaults) { validate(good_request()); }
+
+TEST(Validate, WantsPathsThatAreThere) {
+  TrainRequest request = good_request();
+  request.pictures = "/nowhere/photos";
+  test::expect_error(ErrorKind::kNotFound, StartsWith("/nowhere/photos: "),
+                     [&] { validate(request); });
+  request = good_request();
+  request.split = "/nowhere/split.csv";
+  test::expect_error(ErrorKind::kNotFound, StartsWith("/nowhere/split.csv: "),
+                     [&] { validate(request); });
 }
 
 TEST(Validate, WantsSharesBetweenZeroAndOne) {

@@ -8,48 +8,27 @@
 
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <iostream>
+#include <limits>
 #include <thread>
 
-#include "engraft/base/file.h"
 #include "engraft/train/sqlite.h"
 #include "support/test_data.h"
+#include "train/cached_pictures.h"
 
 namespace engraft {
 namespace {
 
 namespace fs = std::filesystem;
+using test::digest;
+using test::expect_has;
+using test::fill;
+using test::kNetwork;
+using test::kSize;
+using test::picture;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr int kSize = 5;
-
-Digest digest(int number) {
-  return Sha256().update(std::to_string(number)).finish();
-}
-
-CachedPicture picture(int number) {
-  CachedPicture result{.pixels = digest(1000 + number), .features = {}};
-  for (int i = 0; i < kSize; ++i)
-    result.features.push_back(static_cast<float>(number) + 0.1f * static_cast<float>(i));
-  return result;
-}
-
-const Digest kNetwork = digest(-1);
-
-void fill(const fs::path& file, int from, int to) {
-  FeatureCache cache(file, kNetwork, kSize);
-  for (int i = from; i < to; ++i) cache.put(digest(i), 0, picture(i));
-}
-
-void expect_has(FeatureCache& cache, int number, std::uint64_t view = 0) {
-  const auto found = cache.find(digest(number), view);
-  ASSERT_TRUE(found) << number;
-  EXPECT_EQ(found->pixels, picture(number).pixels);
-  EXPECT_EQ(found->features, picture(number).features);
-}
 
 TEST(FeatureCache, GivesBackTheBitsThatWerePut) {
   const TemporaryFolder folder;
@@ -128,128 +107,6 @@ TEST(FeatureCache, ARowWhoseBytesChangedIsNotFound) {
     cache.flush();
     expect_has(cache, 0);
   }
-}
-
-void write(const fs::path& file, const std::string& text) {
-  std::ofstream(file, std::ios::binary) << text;
-}
-
-/// Opens a bad file: it must be aside, whole, and the new cache must work.
-void expect_begun_anew(const fs::path& file, const std::string& content) {
-  {
-    FeatureCache cache(file, kNetwork, kSize);
-    EXPECT_THAT(cache.problem(), HasSubstr(".damaged"));
-    EXPECT_THAT(cache.problem(), Not(HasSubstr("\n")));
-    cache.put(digest(1), 0, picture(1));
-  }
-  FeatureCache cache(file, kNetwork, kSize);
-  expect_has(cache, 1);
-  EXPECT_THAT(cache.problem(), IsEmpty());
-  EXPECT_EQ(read_text_file(file.string() + ".damaged"), content);
-}
-
-TEST(FeatureCache, MovesAFileThatIsNoDatabaseAside) {
-  for (const std::string& content : {std::string("these are no features"), std::string(5000, 'x'),
-                                     std::string("SQLite format 3\0 and then junk", 30)}) {
-    const TemporaryFolder folder;
-    write(folder / "c", content);
-    expect_begun_anew(folder / "c", content);
-  }
-}
-
-TEST(FeatureCache, MovesAnotherProgramsDatabaseAsideUnchanged) {
-  const TemporaryFolder folder;
-  sqlite::Database(folder / "c")
-      .execute("CREATE TABLE songs (title); INSERT INTO songs VALUES (1)");
-  expect_begun_anew(folder / "c", read_text_file(folder / "c"));
-  EXPECT_EQ(sqlite::Database(folder / "c.damaged").integer("SELECT count(*) FROM songs"), 1);
-}
-
-TEST(FeatureCache, MovesACacheWithoutItsTablesAside) {
-  const TemporaryFolder folder;
-  fill(folder / "c", 0, 1);
-  sqlite::Database(folder / "c").execute("DROP TABLE pictures");
-  FeatureCache cache(folder / "c", kNetwork, kSize);
-  cache.put(digest(1), 0, picture(1));
-  cache.flush();
-  expect_has(cache, 1);
-  EXPECT_TRUE(fs::exists(folder / "c.damaged"));
-}
-
-TEST(FeatureCache, SurvivesDamageInTheMiddleOfTheFile) {
-  const TemporaryFolder folder;
-  fill(folder / "c", 0, 3000);
-  std::string bytes = read_text_file(folder / "c");
-  ASSERT_GT(bytes.size(), 100000u);
-  for (std::size_t i = 20000; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 37);
-  write(folder / "c", bytes);
-  FeatureCache cache(folder / "c", kNetwork, kSize);
-  for (int i = 0; i < 3000; ++i) {
-    const auto found = cache.find(digest(i), 0);
-    if (found) {
-      ASSERT_EQ(found->features, picture(i).features);
-    }
-  }
-  for (int i = 0; i < 200; ++i) cache.put(digest(i), 0, picture(i));
-  cache.flush();
-  for (int i = 0; i < 200; ++i) expect_has(cache, i);
-  EXPECT_TRUE(fs::exists(folder / "c.damaged"));
-}
-
-TEST(FeatureCache, ATruncatedFileDoesNotStopARun) {
-  const TemporaryFolder folder;
-  fill(folder / "full", 0, 500);
-  const std::string bytes = read_text_file(folder / "full");
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{99}, std::size_t{100},
-                                 std::size_t{16384}, bytes.size() / 2, bytes.size() - 1}) {
-    const fs::path file = folder / ("cut" + std::to_string(size));
-    write(file, bytes.substr(0, size));
-    FeatureCache cache(file, kNetwork, kSize);
-    for (int i = 0; i < 100; ++i) (void)cache.find(digest(i), 0);
-    for (int i = 0; i < 100; ++i) cache.put(digest(i), 0, picture(i));
-    cache.flush();
-    for (int i = 0; i < 100; ++i) expect_has(cache, i);
-  }
-}
-
-TEST(FeatureCache, KeepsEarlierDamagedFiles) {
-  const TemporaryFolder folder;
-  for (const char* text : {"first", "second", "third"}) {
-    write(folder / "c", text);
-    const FeatureCache cache(folder / "c", kNetwork, kSize);
-  }
-  EXPECT_EQ(read_text_file(folder / "c.damaged"), "first");
-  EXPECT_EQ(read_text_file(folder / "c.damaged2"), "second");
-  EXPECT_EQ(read_text_file(folder / "c.damaged3"), "third");
-}
-
-TEST(FeatureCache, LeavesACacheOfANewerProgramAlone) {
-  const TemporaryFolder folder;
-  fill(folder / "c", 0, 1);
-  sqlite::Database(folder / "c").execute("PRAGMA user_version = 99");
-  FeatureCache cache(folder / "c", kNetwork, kSize);
-  EXPECT_THAT(cache.problem(), HasSubstr("newer engraft"));
-  EXPECT_FALSE(cache.find(digest(0), 0));
-  EXPECT_FALSE(fs::exists(folder / "c.damaged"));
-}
-
-void expect_off(const fs::path& file) {
-  FeatureCache cache(file, kNetwork, kSize);
-  for (int i = 0; i < 200; ++i) cache.put(digest(i), 0, picture(i));
-  cache.flush();
-  EXPECT_FALSE(cache.find(digest(1), 0));
-  EXPECT_THAT(cache.problem(), HasSubstr("features are not kept"));
-  EXPECT_THAT(cache.problem(), Not(HasSubstr("\n")));
-}
-
-TEST(FeatureCache, IsOffWhereNoFileCanBe) {
-  const TemporaryFolder folder;
-  fs::create_directory(folder / "taken");
-  expect_off(folder / "taken");
-  write(folder / "file", "x");
-  expect_off(folder / "file" / "below" / "c");
-  expect_off("/proc/engraft/c");
-  expect_off("/dev/full/c");
 }
 
 TEST(FeatureCache, IsOffWhenTheFileCannotBeWritten) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -126,27 +127,60 @@ TEST(TrainHead, TheGraphGivesWhatValidationSaw) {
   }
 }
 
-TEST(TrainHead, KeepsTheEpochOfTheLowestValidationLoss) {
-  // Labels of chance: the longer it learns them, the worse it does on others.
-  Clouds train({.pictures = 40, .features = 60, .spread = 3}),
-      validation({.features = 60, .spread = 3, .seed = 7});
-  Rng rng(3);
-  for (int& label : train.labels) label = static_cast<int>(rng.below(2));
+/// Labels of chance: the longer a head learns them, the worse it does on others.
+struct Overlearnt {
+  Overlearnt() {
+    Rng rng(3);
+    for (int& label : train.labels) label = static_cast<int>(rng.below(2));
+    options.epochs = 40;
+    options.dropout = 0;
+    options.learning_rate = 0.02f;
+  }
+  [[nodiscard]] TrainedHead run() const {
+    return train_head(train.all(), validation.all(), 2, options);
+  }
+
+  Clouds train{{.pictures = 40, .features = 60, .spread = 3}};
+  Clouds validation{{.features = 60, .spread = 3, .seed = 7}};
   TrainOptions options;
-  options.epochs = 40;
-  options.dropout = 0;
-  options.learning_rate = 0.02f;
-  const TrainedHead trained = train_head(train.all(), validation.all(), 2, options);
+};
+
+int epoch_of_lowest_loss(const TrainedHead& trained) {
+  return std::ranges::min_element(trained.history, {}, &EpochResult::val_loss)->epoch;
+}
+
+TEST(TrainHead, KeepsTheEpochOfTheLowestValidationLoss) {
+  Overlearnt problem;
+  const TrainedHead trained = problem.run();
   ASSERT_EQ(trained.history.size(), 40u);
-  const auto best = std::min_element(
-      trained.history.begin(), trained.history.end(),
-      [](const EpochResult& a, const EpochResult& b) { return a.val_loss < b.val_loss; });
-  EXPECT_EQ(trained.best_epoch, best->epoch);
+  EXPECT_EQ(trained.best_epoch, epoch_of_lowest_loss(trained));
   EXPECT_LT(trained.best_epoch, 40);
 
-  options.patience = 3;
-  const TrainedHead stopped = train_head(train.all(), validation.all(), 2, options);
+  problem.options.patience = 3;
+  const TrainedHead stopped = problem.run();
   EXPECT_EQ(static_cast<int>(stopped.history.size()), stopped.best_epoch + 3);
+}
+
+TEST(TrainHead, KeepsTheLastEpochWhereThatIsAskedFor) {
+  Overlearnt problem;
+  const TrainedHead chosen = problem.run();
+  problem.options.keep = Keep::kLastEpoch;
+  const TrainedHead last = problem.run();
+  ASSERT_LT(epoch_of_lowest_loss(last), 40);
+  EXPECT_EQ(last.best_epoch, 40);
+  const auto right = [&](const TrainedHead& trained) {
+    const Tensor p = apply_head(trained.head, problem.validation.values);
+    return static_cast<float>(accuracy_of(p, problem.validation.labels));
+  };
+  EXPECT_EQ(right(last), last.history.back().val_accuracy);
+  ASSERT_NE(chosen.history.back().val_accuracy, right(chosen)) << "the data tells them apart";
+  EXPECT_EQ(parameters_of(last.head),
+            parameters_of(train_head(problem.train.all(), kNone, 2, problem.options).head));
+
+  problem.options.patience = 1;
+  const TrainedHead patient = problem.run();
+  EXPECT_EQ(patient.history.size(), 40u) << "stopping early would choose an epoch too";
+  EXPECT_EQ(parameters_of(patient.head), parameters_of(last.head));
 }
 
 TEST(TrainHead, WithoutValidationRunsAllEpochsAndKeepsTheLast) {

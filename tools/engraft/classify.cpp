@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "commands.h"
+#include "engraft/base/utf8.h"
 #include "engraft/data/csv.h"
+#include "engraft/data/listing.h"
 #include "engraft/model/classifier.h"
 #include "options.h"
 #include "terminal.h"
@@ -25,49 +28,56 @@ struct ClassifyArguments {
   OutputOptions output;
 };
 
-/// Folders stand for the files in them, by name; what is hidden is left out.
-std::vector<fs::path> expand(const std::vector<fs::path>& given) {
-  std::vector<fs::path> files;
-  for (const fs::path& path : given) {
-    if (!fs::is_directory(path)) {
-      files.push_back(path);
-      continue;
-    }
-    std::error_code error;
-    std::vector<fs::path> inside;
-    for (fs::directory_iterator entry(path, error), end; !error && entry != end;
-         entry.increment(error)) {
-      if (entry->is_regular_file() && entry->path().filename().string()[0] != '.')
-        inside.push_back(entry->path());
-    }
-    if (error)
-      throw Error(ErrorKind::kIo,
-                  fmt::format("{}: cannot list this folder: {}", path.string(), error.message()));
-    if (inside.empty())
-      throw Error(ErrorKind::kNotFound, fmt::format("{}: no files in this folder", path.string()));
-    std::ranges::sort(inside);
-    files.insert(files.end(), inside.begin(), inside.end());
-  }
-  return files;
-}
-
 struct Answer {
   fs::path file;
-  std::vector<Prediction> predictions;
-  std::string error;
+  std::vector<Prediction> predictions = {};
+  std::string error = {};  ///< empty when it worked
+  ErrorKind kind = ErrorKind::kBadInput;
 };
 
-std::vector<Answer> classify_all(const Classifier& classifier, const ClassifyArguments& arguments,
-                                 const std::vector<fs::path>& files, const std::stop_token& stop) {
-  std::vector<Answer> answers;
-  if (files.size() == 1) {  // all threads on the one picture
-    try {
-      return {{files[0], classifier.classify_file(files[0], arguments.top), {}}};
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kCancelled) throw;
-      return {{files[0], {}, error.what()}};
+/// A folder stands for the files in and below it, by name; what is hidden, and tables and texts
+/// that lie beside pictures, are left out. What cannot be read there is an answer, too.
+std::vector<Answer> expand(const std::vector<fs::path>& given) {
+  std::vector<Answer> questions;
+  for (const fs::path& path : given) {
+    std::error_code ignored;  // what is wrong with a file shows when it is read
+    if (!fs::is_directory(path, ignored)) {
+      questions.push_back({.file = path});
+      continue;
+    }
+    const std::size_t before = questions.size();
+    const Listing listing = list_folder(path);
+    for (const std::string& name : listing.files) {
+      if (!is_side_file(name)) questions.push_back({.file = path / name});
+    }
+    for (const Problem& problem : listing.problems) {
+      const fs::path file = path / problem.where;
+      questions.push_back(
+          {.file = file, .error = fmt::format("{}: {}", file.string(), problem.what)});
+    }
+    if (questions.size() == before) {
+      throw Error(ErrorKind::kNotFound,
+                  fmt::format("{}: no pictures in this folder", path.string()));
     }
   }
+  return questions;
+}
+
+/// A single picture needs no pool of threads and no progress.
+void answer_one(const Classifier& classifier, int top, Answer& answer) {
+  try {
+    answer.predictions = classifier.classify_file(answer.file, top);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCancelled) throw;
+    answer.error = error.what();
+    answer.kind = error.kind();
+  }
+}
+
+void answer_many(const Classifier& classifier, int top, std::span<Answer* const> answers,
+                 const std::stop_token& stop) {
+  std::vector<fs::path> files;
+  for (const Answer* answer : answers) files.push_back(answer->file);
   TerminalProgress progress;
   progress.begin("Classifying", static_cast<std::int64_t>(files.size()), "pictures");
   const auto outcomes = classifier.classify_files(
@@ -75,13 +85,25 @@ std::vector<Answer> classify_all(const Classifier& classifier, const ClassifyArg
   progress.end();
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (outcomes[i].error.empty()) {
-      answers.push_back({files[i], classifier.rank(outcomes[i].probabilities, arguments.top), {}});
+      answers[i]->predictions = classifier.rank(outcomes[i].probabilities, top);
     } else {
-      answers.push_back(
-          {files[i], {}, fmt::format("{}: {}", files[i].string(), outcomes[i].error)});
+      answers[i]->error = fmt::format("{}: {}", files[i].string(), outcomes[i].error);
+      answers[i]->kind = outcomes[i].kind;
     }
   }
-  return answers;
+}
+
+void answer_all(const Classifier& classifier, int top, std::vector<Answer>& answers,
+                const std::stop_token& stop) {
+  std::vector<Answer*> open;
+  for (Answer& answer : answers) {
+    if (answer.error.empty()) open.push_back(&answer);
+  }
+  if (open.size() == 1) {
+    answer_one(classifier, top, *open.front());
+  } else if (!open.empty()) {
+    answer_many(classifier, top, open, stop);
+  }
 }
 
 std::string as_json(const std::vector<Answer>& answers) {
@@ -121,7 +143,7 @@ std::string as_blocks(const std::vector<Answer>& answers) {
   std::string text;
   for (const Answer& answer : answers) {
     if (!answer.error.empty()) continue;
-    text += styled(printable(answer.file.string()), Style::kBold) + "\n";
+    text += bold(printable(answer.file.string())) + "\n";
     for (const Prediction& prediction : answer.predictions) {
       text += fmt::format("  {:5.1f} %  {}\n", 100 * prediction.probability,
                           printable(prediction.label));
@@ -137,7 +159,7 @@ std::string as_lines(const std::vector<Answer>& answers, const std::vector<std::
     if (!answer.error.empty()) continue;
     const Prediction& best = answer.predictions.front();
     text += fmt::format("{}  {:5.1f} %  {}\n",
-                        styled(fmt::format("{:<{}}", printable(best.label), width), Style::kBold),
+                        bold(fmt::format("{:<{}}", printable(best.label), width)),
                         100 * best.probability, printable(answer.file.string()));
   }
   return text;
@@ -149,7 +171,7 @@ std::string for_people(const std::vector<Answer>& answers, const std::vector<std
 }
 
 int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
-  const std::vector<fs::path> files = expand(arguments.pictures);
+  std::vector<Answer> answers = expand(arguments.pictures);
   fs::path model_file;
   {
     TerminalProgress progress;
@@ -164,17 +186,17 @@ int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
                 fmt::format("{}: these weights have no classes (no top); give others with --model",
                             model_file.string()));
   }
-  const std::vector<Answer> answers = classify_all(classifier, arguments, files, stop);
+  answer_all(classifier, arguments.top, answers, stop);
   print_result(arguments.output.json  ? as_json(answers)
                : arguments.output.csv ? as_csv(answers)
                                       : for_people(answers, labels));
-  bool failed = false;
+  int code = 0;
   for (const Answer& answer : answers) {
     if (answer.error.empty()) continue;
-    failed = true;
-    fmt::print(stderr, "engraft: {}\n", printable(answer.error));
+    print_error(answer.error);
+    if (code == 0) code = exit_code(answer.kind);
   }
-  return failed ? exit_code(ErrorKind::kBadInput) : 0;
+  return code;
 }
 
 }  // namespace
@@ -196,7 +218,7 @@ void declare_classify(CLI::App& app, Command& command) {
   engraft classify --json --top 1 pictures/
 
 A picture that cannot be read is named on standard error (and has "error" in the JSON); the others are classified all the
-same, and the exit code is 4.)");
+same, and the exit code is that of the first failure.)");
   sub->callback([&command, arguments] {
     command.run = [&command, arguments] { return classify(*arguments, command.stop); };
   });

@@ -31,9 +31,9 @@ int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
                    progress, stop);
   print_problems(summary.problems);
   if (summary.seen_in_training > 0) {
-    fmt::print(stderr,
-               "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
-               summary.seen_in_training);
+    print_aside(fmt::format(
+        "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
+        summary.seen_in_training));
   }
   if (arguments.output.json) {
     nlohmann::ordered_json result{{"model", model.string()}};
@@ -60,6 +60,7 @@ void declare_evaluate(CLI::App& app, Command& command) {
   const auto arguments = std::make_shared<EvaluateArguments>();
   arguments->dataset.declare(*sub);
   arguments->network.declare(*sub);
+  sub->get_option("--model")->required();
   arguments->output.declare_json_and_csv(*sub);
   sub->footer(R"(Examples:
   engraft evaluate --model runs/photos/model.onnx test/

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engraft/base/utf8.h"
 #include "engraft/data/csv.h"
 #include "options.h"
 #include "terminal.h"
@@ -105,7 +106,7 @@ std::string per_class_csv(const Evaluation& evaluation) {
 }
 
 std::string evaluation_text(const Evaluation& evaluation, const std::string& evaluated_on) {
-  std::string text = fmt::format("{}  {}, {} of {}\n", styled("Accuracy", Style::kBold),
+  std::string text = fmt::format("{}  {}, {} of {}\n", bold("Accuracy"),
                                  percent(evaluation.accuracy), evaluation.correct, evaluated_on);
   text += fmt::format("Balanced  {}\n", percent(evaluation.balanced_accuracy));
   if (evaluation.top_k > 0)

@@ -1,16 +1,18 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <new>
 
 #include "commands.h"
 #include "engraft/base/error.h"
 #include "signals.h"
+#include "terminal.h"
 
 namespace {
 
 int fail(const std::string& message, int code) {
-  fmt::print(stderr, "engraft: {}\n", message);
+  engraft::cli::print_error(message);
   return code;
 }
 
@@ -43,6 +45,9 @@ int main(int argc, char** argv) {
     return parse_and_run(argc, argv, signals.token());
   } catch (const engraft::Error& error) {
     return fail(error.what(), exit_code(error.kind()));
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(fmt::format("{}: {}", error.path1().string(), error.code().message()),
+                exit_code(engraft::ErrorKind::kIo));
   } catch (const std::bad_alloc&) {
     return fail("not enough memory", exit_code(engraft::ErrorKind::kIo));
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "engraft/base/utf8.h"
 #include "engraft/zoo/zoo.h"
 #include "terminal.h"
 
@@ -55,7 +56,8 @@ void DatasetArguments::declare(CLI::App& command) {
                   "What to do with rows and pictures that cannot be used: skip (and list them), or "
                   "fail [skip]")
       ->transform(CLI::CheckedTransformer(
-          std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}}))
+                      std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}})
+                      .description(""))
       ->type_name("skip|fail");
 }
 
@@ -86,13 +88,15 @@ std::string percent(const PercentRange& share) {
 
 void print_problems(const std::vector<Problem>& problems) {
   if (problems.empty()) return;
-  fmt::print(stderr, "{} in the data; what cannot be used is left out:\n",
-             problems.size() == 1 ? "1 problem" : fmt::format("{} problems", problems.size()));
+  print_aside(fmt::format(
+      "{} in the data; what cannot be used is left out:\n",
+      problems.size() == 1 ? "1 problem" : fmt::format("{} problems", problems.size())));
   for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
-    fmt::print(stderr, "  {}: {}\n", printable(problems[i].where), printable(problems[i].what));
+    print_aside(
+        fmt::format("  {}: {}\n", printable(problems[i].where), printable(problems[i].what)));
   }
   if (problems.size() > kShownProblems) {
-    fmt::print(stderr, "  and {} more\n", problems.size() - kShownProblems);
+    print_aside(fmt::format("  and {} more\n", problems.size() - kShownProblems));
   }
 }
 

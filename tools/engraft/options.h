@@ -13,7 +13,7 @@
 
 namespace engraft::cli {
 
-/// --model, --image-size, --threads, --exif: what every command that runs a network takes.
+/// --model, --image-size, --threads, --ignore-exif: what every command that runs a network takes.
 struct NetworkOptions {
   std::string model;
   std::optional<int> image_size;

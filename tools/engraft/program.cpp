@@ -20,6 +20,7 @@ Exit codes:
 
 Environment:
   ENGRAFT_MODELS    folders with model files, separated by ':'
+  ENGRAFT_MIRROR    address of a folder with the files of 'engraft models', in place of the official one
   ENGRAFT_OFFLINE   set: never download
   XDG_CACHE_HOME    where downloads and features are kept, in engraft/ (default ~/.cache)
   NO_COLOR          set: no colours)");

@@ -22,6 +22,7 @@ void declare_sample(CLI::App& app, Command& command) {
       ->type_name("N")
       ->check(CLI::Range(2, 100'000));
   sub->add_option("--seed", arguments->options.seed, "Another seed, other pictures [0]")
+      ->check(CLI::NonNegativeNumber)
       ->type_name("N");
   sub->add_option("--threads", arguments->threads,
                   "Worker threads; the pictures do not depend on it [one per core]")
@@ -34,8 +35,8 @@ void declare_sample(CLI::App& app, Command& command) {
       ThreadPool pool(arguments->threads);
       TerminalProgress progress;
       write_plates(arguments->folder, arguments->options, pool, progress, command.stop);
-      fmt::print(stderr, "{} pictures and labels.csv in {}\n", arguments->options.count,
-                 arguments->folder.string());
+      print_aside(fmt::format("{} pictures and labels.csv in {}\n", arguments->options.count,
+                              arguments->folder.string()));
       return 0;
     };
   });

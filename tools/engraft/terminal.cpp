@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engraft/base/utf8.h"
+
 namespace engraft::cli {
 namespace {
 
@@ -23,22 +25,6 @@ constexpr int kBarCells = 24;
 int terminal_width() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-std::string_view code_of(Style style) {
-  switch (style) {
-    case Style::kPlain:
-      return "";
-    case Style::kBold:
-      return "1";
-    case Style::kDim:
-      return "2";
-    case Style::kRed:
-      return "31";
-    case Style::kGreen:
-      return "32";
-  }
-  return "";
 }
 
 std::string clock_text(double total_seconds) {
@@ -77,11 +63,10 @@ bool is_terminal(std::FILE* stream) {
   return ::isatty(::fileno(stream)) == 1 && !(term && std::string_view(term) == "dumb");
 }
 
-std::string styled(std::string_view text, Style style, std::FILE* stream) {
+std::string bold(std::string_view text, std::FILE* stream) {
   const char* no_color = std::getenv("NO_COLOR");
-  if (style == Style::kPlain || !is_terminal(stream) || (no_color && *no_color))
-    return std::string(text);
-  return fmt::format("\033[{}m{}\033[0m", code_of(style), text);
+  if (!is_terminal(stream) || (no_color && *no_color)) return std::string(text);
+  return fmt::format("\033[1m{}\033[0m", text);
 }
 
 void print_result(std::string_view text) {
@@ -91,19 +76,25 @@ void print_result(std::string_view text) {
   }
 }
 
-std::string printable(std::string_view text) {
-  std::string shown(text);
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+void print_aside(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void print_error(std::string_view message) {
+  std::string shown = "engraft: ";
+  for (std::size_t begin = 0; begin <= message.size();) {
+    const std::size_t end = std::min(message.find('\n', begin), message.size());
+    shown += printable(message.substr(begin, end - begin)) + "\n";
+    begin = end + 1;
   }
-  return shown;
+  print_aside(shown);
 }
 
 TerminalProgress::TerminalProgress() : terminal_(is_terminal(stderr)) {}
 
 TerminalProgress::~TerminalProgress() {
   if (active_ && terminal_)
-    fmt::print(stderr, "\n");  // an error cut the stage short: leave its last state readable
+    print_aside("\n");  // an error cut the stage short: leave its last state readable
 }
 
 void TerminalProgress::begin(std::string_view stage, std::int64_t total, std::string_view unit) {
@@ -117,8 +108,9 @@ void TerminalProgress::begin(std::string_view stage, std::int64_t total, std::st
   if (terminal_) {
     draw(started_);
   } else {
-    fmt::print(stderr, "{}{}\n", stage_,
-               total_ > 0 ? ": " + amount(static_cast<double>(total_), unit_) : std::string());
+    print_aside(fmt::format(
+        "{}{}\n", stage_,
+        total_ > 0 ? ": " + amount(static_cast<double>(total_), unit_) : std::string()));
   }
 }
 
@@ -132,13 +124,13 @@ void TerminalProgress::update(std::int64_t done, std::string_view detail) {
 void TerminalProgress::end() {
   if (!active_) return;
   draw(Clock::now());
-  if (terminal_) fmt::print(stderr, "\n");
+  if (terminal_) print_aside("\n");
   active_ = false;
 }
 
 void TerminalProgress::note(std::string_view text) {
-  if (terminal_ && active_) fmt::print(stderr, "\r\033[K");
-  fmt::print(stderr, "{}\n", text);
+  if (terminal_ && active_) print_aside("\r\033[K");
+  print_aside(fmt::format("{}\n", text));
   if (terminal_ && active_) draw(Clock::now());
 }
 
@@ -168,9 +160,9 @@ std::string TerminalProgress::line(Clock::time_point now) const {
 void TerminalProgress::draw(Clock::time_point now) {
   drawn_ = now;
   if (terminal_) {
-    fmt::print(stderr, "\r\033[K{}", clip(line(now), terminal_width() - 1));
+    print_aside(fmt::format("\r\033[K{}", clip(line(now), terminal_width() - 1)));
   } else {
-    fmt::print(stderr, "{}\n", line(now));
+    print_aside(fmt::format("{}\n", line(now)));
   }
   std::fflush(stderr);
 }

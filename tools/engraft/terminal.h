@@ -12,16 +12,18 @@ namespace engraft::cli {
 /// True where colours and redrawing make sense: a terminal, not "dumb".
 [[nodiscard]] bool is_terminal(std::FILE* stream);
 
-enum class Style { kPlain, kBold, kDim, kRed, kGreen };
-/// text in a style, or as it is where the stream is no terminal or NO_COLOR is set.
-[[nodiscard]] std::string styled(std::string_view text, Style style, std::FILE* stream = stdout);
+/// text in bold, or as it is where the stream is no terminal or NO_COLOR is set.
+[[nodiscard]] std::string bold(std::string_view text, std::FILE* stream = stdout);
 
 /// Prints text on standard output. Throws Error(kIo) if it cannot be written (a closed pipe, a full
 /// disk).
 void print_result(std::string_view text);
 
-/// Control characters of a file name or label, shown as '?': a name must not drive the terminal.
-[[nodiscard]] std::string printable(std::string_view text);
+/// Prints text on standard error as it is. Where that cannot be written, nobody wants to know.
+void print_aside(std::string_view text);
+
+/// "engraft: message" on standard error; names in it cannot drive the terminal.
+void print_error(std::string_view message);
 
 /// Progress on standard error: on a terminal a bar with rate and time left, redrawn in place;
 /// elsewhere a plain line when a stage begins, now and then, and when it ends.

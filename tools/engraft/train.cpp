@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "engraft/run/train_run.h"
+#include "engraft/run/validate.h"
 #include "engraft/version.h"
 #include "engraft/zoo/zoo.h"
 #include "evaluation_output.h"
@@ -33,7 +34,9 @@ constexpr float kMlpDropout = 0.5f;
 
 template <typename Enum>
 CLI::CheckedTransformer choice(const std::map<std::string, Enum>& values) {
-  return CLI::CheckedTransformer(values, CLI::ignore_case);
+  CLI::CheckedTransformer transformer(values, CLI::ignore_case);
+  transformer.description("");  // the help text names the values
+  return transformer;
 }
 
 void declare_split(CLI::App& sub, TrainArguments& arguments) {
@@ -133,6 +136,7 @@ void declare_optimizer(CLI::App& sub, TrainOptions& training) {
       ->type_name("N")
       ->group(group);
   sub.add_option("--seed", training.seed, "Another seed, another split and another start [0]")
+      ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->group(group);
 }
@@ -169,13 +173,13 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
       {"folds", request.folds},
       {"features", name_of(request.level)},
       {"views", request.views},
-      {"head", training.head == HeadKind::kLinear ? "linear" : "mlp"},
+      {"head", name_of(training.head)},
       {"hidden", training.hidden},
       {"dropout", training.dropout},
-      {"loss", training.loss == LossKind::kSoftmax ? "softmax" : "sigmoid"},
+      {"loss", name_of(training.loss)},
       {"label_smoothing", training.label_smoothing},
       {"balance", training.balance},
-      {"optimizer", training.optimizer == OptimizerKind::kAdam ? "adam" : "sgd"},
+      {"optimizer", name_of(training.optimizer)},
       {"lr", training.learning_rate},
       {"momentum", training.momentum},
       {"weight_decay", training.weight_decay},
@@ -187,13 +191,12 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-TrainRequest make_request(const TrainArguments& arguments, const fs::path& base) {
+TrainRequest make_request(const TrainArguments& arguments) {
   TrainRequest request = arguments.request;
   request.pictures = arguments.dataset.folder;
   request.dataset = {.labels = arguments.dataset.labels,
                      .class_names = split_names(arguments.class_names)};
   request.on_bad = arguments.dataset.on_bad;
-  request.base = base;
   request.load = arguments.network.load();
   request.orientation = arguments.network.orientation;
   request.threads = arguments.network.threads;
@@ -222,11 +225,12 @@ std::string history_text(const TrainSummary& summary) {
   constexpr int kRows = 8;
   const int epochs = static_cast<int>(summary.history.size());
   const int every = std::max(1, (epochs + kRows - 1) / kRows);
-  std::string text = "epoch   loss    val loss  accuracy  val accuracy\n";
+  std::string text = "epoch    loss  val loss  accuracy  val accuracy\n";
   for (const EpochResult& epoch : summary.history) {
     const bool best = epoch.epoch == summary.best_epoch;
-    if (!best && epoch.epoch != 1 && epoch.epoch != epochs && epoch.epoch % every != 0) continue;
-    text += fmt::format("{:5}   {:.4f}  {:8.4f}  {:6.1f} %  {:10.1f} %{}\n", epoch.epoch,
+    const bool between = epoch.epoch % every == 0 && epochs - epoch.epoch >= (every + 1) / 2;
+    if (!best && epoch.epoch != 1 && epoch.epoch != epochs && !between) continue;
+    text += fmt::format("{:5}  {:.4f}  {:8.4f}  {:6.1f} %  {:10.1f} %{}\n", epoch.epoch,
                         epoch.train_loss, epoch.val_loss, 100 * epoch.train_accuracy,
                         100 * epoch.val_accuracy, best ? "  kept" : "");
   }
@@ -254,8 +258,10 @@ void print_for_people(const TrainSummary& summary) {
 
 int train(const TrainArguments& arguments, const std::stop_token& stop) {
   TerminalProgress progress;
-  const fs::path base = arguments.network.find(progress, stop);
-  const TrainSummary summary = train_run(make_request(arguments, base), progress, stop);
+  TrainRequest request = make_request(arguments);
+  validate(request);  // before a download
+  request.base = arguments.network.find(progress, stop);
+  const TrainSummary summary = train_run(request, progress, stop);
   print_problems(summary.problems);
   if (arguments.output.json) {
     print_json(summary);

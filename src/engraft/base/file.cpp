@@ -44,26 +44,37 @@ class Descriptor {
        fmt::format("{}: {}", doing, std::strerror(error)));
 }
 
-void sync_folder(const fs::path& folder) {
-  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() >= 0)
-    ::fsync(handle.get());  // some file systems refuse; the rename itself still holds
-}
-
 }  // namespace
 
+fs::path parent_folder(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() >= 0) ::fsync(handle.get());
+}
+
+std::string without_path(std::string_view message, const fs::path& path) {
+  const std::string head = path.string() + ": ";
+  if (message.starts_with(head)) message.remove_prefix(head.size());
+  return std::string(message);
+}
+
 Bytes read_file(const fs::path& path, std::uint64_t limit) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail_errno(path, "cannot open");
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) fail_errno(path, "cannot stat");
   if (S_ISDIR(info.st_mode)) fail(ErrorKind::kIo, path, "is a folder, not a file");
+  // A pipe may never answer, a device never end.
+  if (!S_ISREG(info.st_mode)) fail(ErrorKind::kIo, path, "is not a regular file");
   if (static_cast<std::uint64_t>(info.st_size) > limit) {
     fail(ErrorKind::kBadInput, path,
          fmt::format("is {} bytes; the limit is {}", info.st_size, limit));
   }
-  // One byte more than stat said: the end of a regular file is then seen without growing. Pipes,
-  // and files whose size stat does not know (/proc), grow in steps.
+  // One byte more than stat said: the end of the file is then seen without growing. Files whose
+  // size stat does not know (/proc) grow in steps.
   Bytes bytes(info.st_size > 0 ? static_cast<std::size_t>(info.st_size) + 1 : kReadStep);
   std::size_t filled = 0;
   for (;;) {
@@ -87,7 +98,7 @@ std::string read_text_file(const fs::path& path, std::uint64_t limit) {
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> serial{0};
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const fs::path folder = parent_folder(path_);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
@@ -128,7 +139,7 @@ void AtomicFile::commit() {
   }
   ::close(descriptor_);
   descriptor_ = -1;
-  sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+  sync_folder(parent_folder(path_));
 }
 
 void write_file_atomic(const fs::path& path, std::span<const std::byte> bytes) {

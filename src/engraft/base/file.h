@@ -22,6 +22,17 @@ inline constexpr std::uint64_t kMaxFileSize = std::uint64_t{2} << 30;
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path,
                                          std::uint64_t limit = kMaxFileSize);
 
+/// The folder that a name lies in; "." for a bare name.
+[[nodiscard]] std::filesystem::path parent_folder(const std::filesystem::path& path);
+
+/// Brings a folder's entries to the disk, so that a rename in it outlasts a crash of the machine.
+/// Best effort, never an error: some file systems refuse, and the rename itself still holds.
+void sync_folder(const std::filesystem::path& folder);
+
+/// What an error about a file says behind "PATH: ", for callers that show the path themselves;
+/// messages that begin otherwise come back whole.
+[[nodiscard]] std::string without_path(std::string_view message, const std::filesystem::path& path);
+
 /// A file that appears under its final name whole or not at all: written beside it, fsynced, then
 /// renamed. Destroyed without commit(), it leaves nothing behind. Missing parent folders are made.
 class AtomicFile {
@@ -44,6 +55,8 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Writes a whole file through AtomicFile: afterwards it has these contents, or Error(kIo) is
+/// thrown and the earlier file, if any, is untouched. Missing parent folders are made.
 void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomic(const std::filesystem::path& path, std::string_view text);
 

@@ -29,6 +29,12 @@ std::string Digest::hex() const {
   return text;
 }
 
+std::uint64_t Digest::leading_bits() const {
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < sizeof bits; ++i) bits = bits << 8 | bytes[i];
+  return bits;
+}
+
 struct Sha256::Impl {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
                                                                   &EVP_MD_CTX_free};

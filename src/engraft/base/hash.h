@@ -16,6 +16,9 @@ struct Digest {
   auto operator<=>(const Digest&) const = default;
   /// 64 lower-case hexadecimal digits.
   [[nodiscard]] std::string hex() const;
+  /// The first eight bytes, the first of them the highest: a number that stands for the contents
+  /// where 64 bits are enough (seeds, keys of a draw).
+  [[nodiscard]] std::uint64_t leading_bits() const;
 };
 
 /// SHA-256 of bytes that arrive in pieces.

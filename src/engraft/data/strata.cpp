@@ -16,9 +16,7 @@ namespace engraft {
 namespace {
 
 std::uint64_t random_key(std::uint64_t seed, std::string_view name) {
-  const Digest digest = sha256(std::as_bytes(std::span(name)));
-  std::uint64_t item = 0;
-  for (std::size_t i = 0; i < 8; ++i) item = item << 8 | digest.bytes[i];
+  const std::uint64_t item = sha256(std::as_bytes(std::span(name))).leading_bits();
   constexpr std::uint64_t kSplitStream = 0x5350'4C49'54;  // keeps this draw apart from others
   return Rng(seed, kSplitStream, item).next_u64();
 }

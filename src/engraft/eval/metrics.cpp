@@ -45,14 +45,6 @@ int rank_of(std::span<const float> probabilities, std::size_t label) {
   return before;
 }
 
-std::size_t prediction_of(std::span<const float> probabilities) {
-  std::size_t best = 0;
-  for (std::size_t c = 1; c < probabilities.size(); ++c) {
-    if (comparable(probabilities[c]) > comparable(probabilities[best])) best = c;
-  }
-  return best;
-}
-
 double log_loss_of(float probability) {
   return -std::log(static_cast<double>(std::max(kLeastProbability, comparable(probability))));
 }
@@ -96,6 +88,14 @@ void add_class_metrics(Evaluation& evaluation, std::span<const std::string> clas
 
 }  // namespace
 
+int best_class(std::span<const float> probabilities) {
+  std::size_t best = 0;
+  for (std::size_t c = 1; c < probabilities.size(); ++c) {
+    if (comparable(probabilities[c]) > comparable(probabilities[best])) best = c;
+  }
+  return static_cast<int>(best);
+}
+
 Estimate wilson(double successes, double n, double z) {
   if (n <= 0) return {0, 0, 1};
   const double p = successes / n;
@@ -136,7 +136,7 @@ Evaluation evaluate(const Tensor& probabilities, std::span<const int> labels,
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto row = probabilities.row(static_cast<std::int64_t>(i));
     const auto label = static_cast<std::size_t>(labels[i]);
-    const std::size_t predicted = prediction_of(row);
+    const std::size_t predicted = best_class(row);
     ++evaluation.confusion[label][predicted];
     evaluation.correct += predicted == label;
     in_top_k += rank_of(row, label) < evaluation.top_k;

@@ -21,6 +21,9 @@ struct Estimate {
 
 /// One class against the rest. A share of nothing (no picture of the class, none taken for it) is
 /// 0 with the interval [0, 1].
+/// The class of the highest probability; ties go to the lower index, NaN loses to every number.
+[[nodiscard]] int best_class(std::span<const float> probabilities);
+
 struct ClassMetrics {
   std::string label;
   int n = 0;          ///< pictures truly of this class

@@ -5,6 +5,7 @@
 
 namespace engraft {
 
+/// A graph with the values of its parameters: something that can be run.
 struct Network {
   Graph graph;
   Weights weights;

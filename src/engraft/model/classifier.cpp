@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -68,13 +69,6 @@ int checked_threads(int threads) {
   return threads == 0 ? available_cores() : threads;
 }
 
-/// What an error says behind the path.
-std::string without_path(std::string_view message, const fs::path& path) {
-  const std::string prefix = path.string() + ": ";
-  if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
-  return std::string(message);
-}
-
 }  // namespace
 
 struct Classifier::Impl {
@@ -108,6 +102,29 @@ struct Classifier::Impl {
       throw Error(ErrorKind::kUsage, "this picture has no pixels");
     }
     return single_runner().run(fit(upright, model.preprocessing), model.preprocessing);
+  }
+
+  /// One file as the network's input; false, with the reason in the outcome, where that fails: one
+  /// bad picture never ends the others.
+  bool read(const fs::path& path, std::span<float> input, Outcome& outcome) const {
+    const auto refuse = [&](ErrorKind kind, std::string_view message) {
+      outcome.kind = kind;
+      outcome.error = without_path(message, path);
+      return false;
+    };
+    try {
+      const Bytes bytes = read_file(path);
+      outcome.content = sha256(bytes);
+      const Image upright = decode_image(bytes, decoding());
+      normalise(fit(upright, model.preprocessing), model.preprocessing, input);
+      return true;
+    } catch (const Error& error) {
+      return refuse(error.kind(), error.what());
+    } catch (const std::bad_alloc&) {
+      return refuse(ErrorKind::kBadInput, "there is not enough memory to decode it");
+    } catch (const std::exception& error) {
+      return refuse(ErrorKind::kInternal, error.what());
+    }
   }
 
   Model model;
@@ -150,8 +167,6 @@ std::vector<Classifier::Outcome> Classifier::classify_files(
   const std::lock_guard one_at_a_time(impl_->many_mutex);
   if (!impl_->many) impl_->many.emplace(impl_->model.network, impl_->threads);
   std::vector<Outcome> outcomes(paths.size());
-  const Preprocessing& preprocessing = impl_->model.preprocessing;
-
   std::mutex done_mutex;
   std::size_t finished = 0;
   const auto finish = [&] {
@@ -161,12 +176,7 @@ std::vector<Classifier::Outcome> Classifier::classify_files(
   };
   const auto fill = [&](std::size_t i, std::span<float> input) {
     throw_if_stopped(stop);
-    try {
-      normalise(fit(read_image(paths[i], impl_->decoding()), preprocessing), preprocessing, input);
-      return true;
-    } catch (const std::exception& error) {  // one bad picture never ends the others
-      outcomes[i].error = without_path(error.what(), paths[i]);
-    }
+    if (impl_->read(paths[i], input, outcomes[i])) return true;
     finish();
     return false;
   };

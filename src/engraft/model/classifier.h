@@ -9,13 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "engraft/base/error.h"
 #include "engraft/base/file.h"
+#include "engraft/base/hash.h"
 #include "engraft/model/model.h"
 
 namespace engraft {
 
+/// One class of a ranking, and how probable the model takes it to be.
 struct Prediction {
-  std::string label;
+  std::string label;      ///< the class's name, as the model has it
   int index = 0;          ///< of the class, from 0
   float probability = 0;  ///< [0, 1]
 };
@@ -57,7 +60,9 @@ class Classifier {
   /// A picture among many: probabilities in class order, or why there are none.
   struct Outcome {
     std::vector<float> probabilities;
-    std::string error;  ///< without the path; empty when it worked
+    std::string error;                      ///< without the path; empty when it worked
+    ErrorKind kind = ErrorKind::kInternal;  ///< of error; means nothing where error is empty
+    Digest content;  ///< SHA-256 of the file's bytes; zeros where they could not be read
   };
   /// Many files at full throughput, outcomes in the order of paths. done(n) is called, one call at
   /// a time, when n pictures are finished. Throws Error(kCancelled) once a stop is requested.

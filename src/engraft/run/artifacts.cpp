@@ -26,10 +26,6 @@ std::string number(float value) {
   return std::isnan(value) ? std::string() : fmt::format("{:.9g}", value);
 }
 
-int best_class(std::span<const float> row) {
-  return static_cast<int>(std::ranges::max_element(row) - row.begin());
-}
-
 Image thumbnail(const std::filesystem::path& path, Orientation orientation) {
   const Image full =
       read_image(path, {.orientation = orientation, .enough = {kThumbnailSide, kThumbnailSide}});

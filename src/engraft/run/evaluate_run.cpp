@@ -12,6 +12,7 @@ namespace {
 struct Judged {
   std::vector<int> labels;
   std::vector<const std::vector<float>*> rows;
+  std::vector<Digest> contents;
 };
 
 Tensor stack(std::span<const std::vector<float>* const> rows, std::size_t classes) {
@@ -22,13 +23,13 @@ Tensor stack(std::span<const std::vector<float>* const> rows, std::size_t classe
   return table;
 }
 
-int count_seen(const Model& model, std::span<const std::filesystem::path> paths) {
+int count_seen(const Model& model, std::span<const Digest> contents) {
   const auto trained = model.provenance.find(std::string(kTrainingPicturesKey));
   if (trained == model.provenance.end()) return 0;
   const std::set<std::string> keys = decode_training_pictures(trained->second);
   int seen = 0;
-  for (const auto& path : paths)
-    seen += keys.contains(training_picture_key(sha256(read_file(path)))) ? 1 : 0;
+  for (const Digest& content : contents)
+    seen += keys.contains(training_picture_key(content)) ? 1 : 0;
   return seen;
 }
 
@@ -55,7 +56,6 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
   progress.end();
 
   Judged judged;
-  std::vector<std::filesystem::path> judged_paths;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].error.empty()) {
       dataset.problems.push_back(
@@ -64,7 +64,7 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
     }
     judged.labels.push_back(dataset.samples[i].label);
     judged.rows.push_back(&outcomes[i].probabilities);
-    judged_paths.push_back(paths[i]);
+    judged.contents.push_back(outcomes[i].content);
   }
   if (request.on_bad == OnBad::kFail) fail_on_problems(dataset);
   if (judged.rows.empty()) {
@@ -77,7 +77,7 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
   summary.evaluation =
       evaluate(stack(judged.rows, summary.class_names.size()), judged.labels, summary.class_names);
   summary.problems = std::move(dataset.problems);
-  summary.seen_in_training = count_seen(classifier.model(), judged_paths);
+  summary.seen_in_training = count_seen(classifier.model(), judged.contents);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
 }

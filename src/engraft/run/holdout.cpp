@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engraft/data/split.h"
+#include "engraft/eval/metrics.h"
 
 namespace engraft {
 namespace {
@@ -22,13 +23,6 @@ struct Rows {
     return {.values = values, .pictures = groups, .labels = labels, .views = views};
   }
 };
-
-std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {
-  std::vector<int> labels;
-  labels.reserve(samples.size());
-  for (const std::size_t sample : samples) labels.push_back(material.labels[sample]);
-  return labels;
-}
 
 Rows training_rows(const Material& material, const TrainingRows& rows,
                    std::span<const std::size_t> samples) {
@@ -95,7 +89,7 @@ double accuracy(const Tensor& probabilities, std::span<const int> labels) {
   int right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto row = probabilities.row(static_cast<std::int64_t>(i));
-    right += std::ranges::max_element(row) - row.begin() == labels[i] ? 1 : 0;
+    right += best_class(row) == labels[i] ? 1 : 0;
   }
   return static_cast<double>(right) / static_cast<double>(labels.size());
 }
@@ -155,6 +149,20 @@ HeadResult train_once(const Material& material, const TrainingRows& rows, const 
   return result;
 }
 
+/// The final model of a cross-validation is trained on every picture; those put aside for a test
+/// must not be.
+void require_no_test_pictures(const Dataset& dataset) {
+  const bool any = std::ranges::any_of(
+      dataset.samples, [](const Sample& sample) { return sample.subset == Subset::kTest; });
+  if (!any) return;
+  throw Error(
+      ErrorKind::kUsage,
+      fmt::format(
+          "{}: has a test folder, which --folds would train on; leave --folds away, or move the "
+          "test pictures elsewhere",
+          dataset.folder.string()));
+}
+
 }  // namespace
 
 std::vector<std::size_t> Holdout::samples_in(Subset subset) const {
@@ -184,6 +192,7 @@ Holdout hold_out(const Material& material, const TrainRequest& request) {
       holdout.subsets = read_split(request.split, dataset.samples, dataset.class_names);
     }
   } else if (request.folds != 0) {
+    require_no_test_pictures(dataset);
     holdout.folds = stratified_folds(dataset.samples, dataset.class_names, material.groups,
                                      request.folds, request.training.seed);
   } else {

@@ -82,6 +82,13 @@ Material gather_material(const TrainRequest& request, const FeatureRequest& feat
   return material;
 }
 
+std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {
+  std::vector<int> labels;
+  labels.reserve(samples.size());
+  for (const std::size_t sample : samples) labels.push_back(material.labels[sample]);
+  return labels;
+}
+
 TrainingRows::TrainingRows(const Material& material, std::span<const std::size_t> samples,
                            const TrainRequest& request, const FeatureRequest& features,
                            ThreadPool& pool, Progress& progress, const std::stop_token& stop)

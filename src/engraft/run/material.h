@@ -27,6 +27,10 @@ struct Material {
                                        ThreadPool& pool, Progress& progress,
                                        const std::stop_token& stop);
 
+/// The labels of some of its samples.
+[[nodiscard]] std::vector<int> labels_of(const Material& material,
+                                         std::span<const std::size_t> samples);
+
 /// Rows to train on: the plain view of a picture and, where asked for, augmented ones.
 class TrainingRows {
  public:

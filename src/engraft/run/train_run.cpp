@@ -18,10 +18,17 @@
 namespace engraft {
 namespace {
 
-std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {
-  std::vector<int> labels;
-  for (const std::size_t sample : samples) labels.push_back(material.labels[sample]);
-  return labels;
+/// A run folder among the pictures would be taken for pictures by the next run.
+void keep_out_of_pictures(const TrainRequest& request) {
+  namespace fs = std::filesystem;
+  const fs::path pictures = fs::weakly_canonical(request.pictures);
+  for (fs::path folder = fs::weakly_canonical(request.run); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (folder != pictures) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: lies in the folder of pictures; choose another place with --out",
+                            request.run.string()));
+  }
 }
 
 std::string evaluated_on(const Holdout& holdout, const HeadResult& result) {
@@ -47,6 +54,13 @@ int copies_across(const Material& material, const Holdout& holdout) {
   return copies;
 }
 
+/// Did folders say which part some picture belongs to?
+bool has_folders(const Material& material) {
+  return std::ranges::any_of(material.dataset.samples, [](const Sample& sample) {
+    return sample.subset != Subset::kUnassigned;
+  });
+}
+
 std::vector<std::string> notes_on(const Material& material, const Holdout& holdout,
                                   const TrainRequest& request) {
   std::vector<std::string> notes;
@@ -61,6 +75,9 @@ std::vector<std::string> notes_on(const Material& material, const Holdout& holdo
     notes.emplace_back(
         "The accuracy is that of models trained on part of the pictures; model.onnx is trained on "
         "all.");
+    if (has_folders(material)) {
+      notes.emplace_back("The folders train and val were taken together and dealt into folds.");
+    }
   }
   if (const int copies = copies_across(material, holdout); copies > 0) {
     notes.push_back(
@@ -77,13 +94,6 @@ std::vector<Problem> problems_of(const Material& material, const Holdout& holdou
                                        material.groups, holdout.subsets),
                     std::back_inserter(problems));
   return problems;
-}
-
-std::string_view name_of(HeadKind head) {
-  return head == HeadKind::kLinear ? "linear" : "mlp";
-}
-std::string_view name_of(LossKind loss) {
-  return loss == LossKind::kSoftmax ? "softmax" : "sigmoid";
 }
 
 std::vector<std::size_t> trained_samples(const Material& material, const Holdout& holdout) {
@@ -120,6 +130,7 @@ TrainSummary train_run(const TrainRequest& request, Progress& progress,
                        const std::stop_token& stop) {
   const auto start = std::chrono::steady_clock::now();
   validate(request);
+  keep_out_of_pictures(request);
   RunFolder folder(
       request.run);  // first: an unwritable place must not cost the user the whole computation
   ThreadPool pool(request.threads);

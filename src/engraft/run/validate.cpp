@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "engraft/base/error.h"
 
@@ -24,6 +25,13 @@ void require_share(double value, Ends ends, std::string_view option, std::string
                       ends == Ends::kOpen ? "more than" : "at least", example));
 }
 
+void require_there(const std::filesystem::path& path, std::string_view otherwise) {
+  std::error_code error;
+  if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found) {
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: {}", path.string(), otherwise));
+  }
+}
+
 void require_at_least(int value, int least, std::string_view option) {
   require(value >= least, option, value, fmt::format("at least {}", least));
 }
@@ -31,6 +39,8 @@ void require_at_least(int value, int least, std::string_view option) {
 }  // namespace
 
 void validate(const TrainRequest& request) {
+  require_there(request.pictures, "no such folder");
+  if (!request.split.empty()) require_there(request.split, "no such split file");
   const TrainOptions& training = request.training;
   require_share(request.validation, Ends::kOpen, "--val", "0.2");
   require(request.folds == 0 || request.folds >= 2, "--folds", request.folds, "at least 2");

@@ -4,8 +4,9 @@
 
 namespace engraft {
 
-/// Throws Error(kUsage), naming the option and the values it takes, for a request that makes no
-/// sense; before any work.
+/// Throws Error(kUsage), naming the option of the command line and the values it takes, for a
+/// request that makes no sense, and Error(kNotFound) for a folder or split file that is not there;
+/// for before any work.
 void validate(const TrainRequest& request);
 
 }  // namespace engraft

@@ -1,7 +1,6 @@
 #include "engraft/train/feature_cache.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <chrono>
 #include <map>
@@ -9,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "engraft/train/cache_file.h"
 #include "engraft/train/feature_row.h"
 #include "engraft/train/sqlite.h"
 
@@ -19,7 +19,6 @@ namespace fs = std::filesystem;
 using row::Blob;
 using Key = std::pair<Digest, std::uint64_t>;  ///< content, view
 
-constexpr std::int64_t kApplicationId = 0x656e6772;  ///< "engr": SQLite's mark of a file's owner
 constexpr std::int64_t kSchemaVersion = 1;
 constexpr std::int64_t kTables = 2;
 /// Pictures per transaction: about a third of a megabyte, and a fifth of a second's work.
@@ -28,7 +27,7 @@ constexpr std::size_t kBatch = 64;
 constexpr std::chrono::seconds kConnectPatience{5};
 constexpr std::chrono::milliseconds kBetweenAttempts{20};
 
-/// The file holds another program's data, or nothing that can be read.
+/// The file holds no feature cache, or one that lacks something.
 struct Foreign {
   std::string what;
 };
@@ -36,11 +35,11 @@ struct Foreign {
 bool is_ours(sqlite::Database& database) {
   const std::int64_t owner = database.integer("PRAGMA application_id");
   const std::int64_t version = database.integer("PRAGMA user_version");
-  if (owner == kApplicationId && version == kSchemaVersion &&
+  if (owner == cache_file::kApplicationId && version == kSchemaVersion &&
       database.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table'") == kTables) {
     return true;
   }
-  if (owner == kApplicationId && version > kSchemaVersion) {
+  if (owner == cache_file::kApplicationId && version > kSchemaVersion) {
     throw sqlite::Failure{SQLITE_ERROR, "it was written by a newer engraft"};
   }
   if (owner == 0 && version == 0 && database.integer("SELECT count(*) FROM sqlite_master") == 0) {
@@ -72,7 +71,8 @@ struct Connection {
     // A crash of the machine may lose the last batches, never damage the file.
     database.execute("PRAGMA synchronous = NORMAL");
     database.execute("BEGIN IMMEDIATE");
-    if (!is_ours(database)) create(database);
+    const bool empty = !is_ours(database);
+    if (empty) create(database);
     sqlite::Statement add(database, "INSERT OR IGNORE INTO networks (digest) VALUES (?1)");
     (void)add.bind(1, Blob(digest.bytes)).step();
     sqlite::Statement number(database, "SELECT id FROM networks WHERE digest = ?1");
@@ -80,6 +80,9 @@ struct Connection {
     const std::int64_t id = found ? number.integer(0) : 0;
     number.reset();
     database.execute("COMMIT");
+    // Into the file itself, not only its journal: is_engrafts() must know it, whatever happens
+    // next.
+    if (empty) database.execute("PRAGMA wal_checkpoint(PASSIVE)");
     return id;
   }
 
@@ -89,7 +92,7 @@ struct Connection {
         "CREATE TABLE pictures (network INTEGER NOT NULL, content BLOB NOT NULL, view INTEGER NOT "
         "NULL, pixels BLOB NOT NULL, features BLOB NOT NULL, checksum INTEGER NOT NULL, "
         "PRIMARY KEY (network, content, view))");
-    database.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
+    database.execute(fmt::format("PRAGMA application_id = {}", cache_file::kApplicationId).c_str());
     database.execute(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
   }
 
@@ -97,36 +100,6 @@ struct Connection {
   std::int64_t network;
   sqlite::Statement find, insert;
 };
-
-/// Which file a name stands for at the moment; 0 for none.
-std::pair<dev_t, ino_t> identity_of(const fs::path& file) {
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) return {0, 0};
-  return {info.st_dev, info.st_ino};
-}
-
-fs::path with_suffix(const fs::path& file, const std::string& suffix) {
-  fs::path result = file;
-  result += suffix;
-  return result;
-}
-
-/// Moves a file out of the way, with what SQLite keeps beside it: a journal left behind would be
-/// played into the new file. Returns where it went.
-fs::path set_aside(const fs::path& file) {
-  fs::path target = with_suffix(file, ".damaged");
-  std::error_code error;
-  for (int i = 2; fs::exists(target, error); ++i) {
-    target = with_suffix(file, fmt::format(".damaged{}", i));
-  }
-  fs::rename(file, target, error);
-  if (error) throw sqlite::Failure{SQLITE_CANTOPEN, "it cannot be moved aside: " + error.message()};
-  for (const char* suffix : {"-wal", "-journal"}) {
-    fs::rename(with_suffix(file, suffix), with_suffix(target, suffix), error);
-  }
-  fs::remove(with_suffix(file, "-shm"), error);
-  return target;
-}
 
 }  // namespace
 
@@ -140,19 +113,20 @@ struct FeatureCache::Impl {
   std::unique_ptr<Connection> connection;  ///< null: caching is off
   bool writable = true;
   bool begun_anew = false;
-  std::pair<dev_t, ino_t> identity;
+  cache_file::Identity identity;
   std::map<Key, CachedPicture> pending;
   std::string problem;
 
   void open() {
     std::error_code error;
     if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
-    identity = identity_of(file);
+    identity = cache_file::identity_of(file);
     guarded([&] { connect(); });
   }
 
   void connect() {
     connection.reset();
+    if (!cache_file::may_be_database(file)) throw Foreign{"it is no database"};
     // SQLite's own waiting does not cover the switch to WAL, which several processes may ask for at
     // the same time.
     const auto deadline = std::chrono::steady_clock::now() + kConnectPatience;
@@ -165,11 +139,11 @@ struct FeatureCache::Impl {
         std::this_thread::sleep_for(kBetweenAttempts);
       }
     }
-    identity = identity_of(file);
+    identity = cache_file::identity_of(file);
   }
 
-  /// Runs work on the file. Damage begins the file anew, once, and `again` is run on the new one;
-  /// anything else turns caching off.
+  /// Runs work on the file. Damage begins the file anew, once, if it is engraft's, and `again` is
+  /// run on the new one; anything else turns caching off.
   template <typename Work, typename Again>
   void guarded(const Work& work, const Again& again) {
     std::string damage;
@@ -201,8 +175,11 @@ struct FeatureCache::Impl {
   void begin_anew(const std::string& damage) {
     connection.reset();
     // Another process may have put a good file in place meanwhile.
-    if (identity == identity_of(file)) {
-      const fs::path aside = set_aside(file);
+    if (identity == cache_file::identity_of(file)) {
+      if (!cache_file::is_engrafts(file)) {
+        throw Foreign{damage + "; it is not engraft's and stays as it is: name another file"};
+      }
+      const fs::path aside = cache_file::set_aside(file);
       problem = fmt::format("{}: {}; it is now {}, and a new cache was begun", file.string(),
                             damage, aside.filename().string());
     }

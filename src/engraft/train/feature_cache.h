@@ -18,9 +18,11 @@ struct CachedPicture {
 };
 
 /// Features on disk (SQLite, WAL), keyed by (picture content, network, view). A cache never stops a
-/// run: no member throws on account of the file. A damaged or foreign file is moved aside to
-/// NAME.damaged and begun anew; where nothing can be written (or read), nothing is, and problem()
-/// says why. Safe for several processes and threads at once.
+/// run: no member throws on account of the file. A damaged one is moved aside to NAME.damaged and
+/// begun anew, provided that it is engraft's: it bears SQLite's magic and engraft's mark in its
+/// header, or it is named features.sqlite. Any other file is left as it is. There, and where
+/// nothing can be written (or read), nothing is kept, and problem() says why. Safe for several
+/// processes and threads at once.
 class FeatureCache {
  public:
   /// network: fingerprint of the base and its preprocessing together. Missing folders are made.

@@ -42,7 +42,7 @@ Digest fingerprint_of(const FeatureRequest& request) {
 /// The cache's number for an augmented view; the odd ones, 0 being the plain picture.
 std::uint64_t cache_view(std::uint64_t seed, int view) {
   if (view == 0) return 0;
-  return leading_bits(Sha256().update(fmt::format("seed {} view {}", seed, view)).finish()) | 1;
+  return Sha256().update(fmt::format("seed {} view {}", seed, view)).finish().leading_bits() | 1;
 }
 
 Digest digest_of_pixels(const Image& image) {
@@ -50,12 +50,6 @@ Digest digest_of_pixels(const Image& image) {
       .update(fmt::format("{}x{}:", image.width, image.height))
       .update(std::as_bytes(std::span(image.pixels)))
       .finish();
-}
-
-/// The error without the path at its head: the caller shows the path itself.
-std::string without_path(const std::string& message, const fs::path& path) {
-  const std::string head = path.string() + ": ";
-  return message.starts_with(head) ? message.substr(head.size()) : message;
 }
 
 void check_request(const FeatureRequest& request) {
@@ -178,7 +172,7 @@ class Extraction {
   [[nodiscard]] Image fitted_view(const RecentPicture& picture, int view) const {
     if (view == 0) return fit(picture.image, request_.preprocessing);
     return fit_view(picture.image, request_.preprocessing,
-                    {.index = view, .seed = seed_, .key = leading_bits(picture.content)});
+                    {.index = view, .seed = seed_, .key = picture.content.leading_bits()});
   }
 
   void keep(std::size_t item, const Digest& content, const Digest& pixels,

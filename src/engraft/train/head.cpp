@@ -92,6 +92,8 @@ TrainedHead train_head(const LabelledFeatures& train, const LabelledFeatures& va
   check_all(train, validation, classes, options);
   HeadTrainer trainer(train, validation, classes, options);
   TrainedHead result;
+  // The epoch is chosen only where that was asked for and can be done; else the last one counts.
+  const bool choose = options.keep == Keep::kBestEpoch && !validation.pictures.empty();
   HeadLayers<float> best;
   float best_loss = std::numeric_limits<float>::infinity();
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
@@ -102,7 +104,7 @@ TrainedHead train_head(const LabelledFeatures& train, const LabelledFeatures& va
     row.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     result.history.push_back(row);
     if (on_epoch) on_epoch(row);
-    if (validation.pictures.empty()) continue;
+    if (!choose) continue;
     if (row.val_loss < best_loss || best.empty()) {
       best_loss = row.val_loss;
       best = trainer.layers();
@@ -111,7 +113,7 @@ TrainedHead train_head(const LabelledFeatures& train, const LabelledFeatures& va
       break;
     }
   }
-  if (best.empty()) {
+  if (!choose) {
     best = trainer.layers();
     result.best_epoch = options.epochs;
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -11,13 +10,6 @@
 #include "engraft/image/image.h"
 
 namespace engraft {
-
-/// The first eight bytes of a digest as a number.
-[[nodiscard]] inline std::uint64_t leading_bits(const Digest& digest) {
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < 8; ++i) bits = bits << 8 | digest.bytes[i];
-  return bits;
-}
 
 /// A decoded picture.
 struct RecentPicture {

@@ -41,7 +41,7 @@ PartFile::PartFile(fs::path to)
     : to_(std::move(to)),
       part_(with_suffix(to_, ".part")),
       state_file_(with_suffix(part_, ".state")) {
-  const fs::path folder = to_.has_parent_path() ? to_.parent_path() : fs::path(".");
+  const fs::path folder = parent_folder(to_);
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
@@ -151,12 +151,7 @@ void PartFile::finish() {
   if (::fsync(descriptor_) != 0) fail(part_, "cannot write");
   if (::rename(part_.c_str(), to_.c_str()) != 0) fail(to_, "cannot put in place");
   ::unlink(state_file_.c_str());
-  const fs::path folder = to_.has_parent_path() ? to_.parent_path() : fs::path(".");
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle >= 0) {
-    ::fsync(handle);  // some file systems refuse; the rename itself still holds
-    ::close(handle);
-  }
+  sync_folder(parent_folder(to_));
   unlock();
 }
 
