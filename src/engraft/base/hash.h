@@ -13,7 +13,7 @@ namespace engraft {
 /// A SHA-256 digest.
 struct Digest {
   std::array<std::uint8_t, 32> bytes{};
-  auto operator<=>(const Digest&) const = default;
+  auto operator<=>(const Digest&) const = default;  // NOLINT(modernize-use-nullptr): a false alarm
   /// 64 lower-case hexadecimal digits.
   [[nodiscard]] std::string hex() const;
   /// The first eight bytes, the first of them the highest: a number that stands for the contents

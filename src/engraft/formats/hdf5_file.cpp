@@ -47,7 +47,7 @@ class Reader {
   KerasFile read() {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, source_, "HDF5 cannot be set up");
     H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
-    H5Pset_file_locking(access.get(), 0, 1);  // file systems without locks hold models, too
+    H5Pset_file_locking(access.get(), false, true);  // file systems without locks hold models, too
     const Handle file(H5Fopen(source_.path().c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose,
                       source_, "cannot be opened as HDF5");
     const Handle root(H5Gopen2(file.get(), "/", H5P_DEFAULT), H5Gclose, source_,

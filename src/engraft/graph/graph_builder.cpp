@@ -13,7 +13,7 @@ ValueId GraphBuilder::append(Node node, std::span<const Shape> parameters) {
   return graph_.append(std::move(node), std::move(shape));
 }
 
-ValueId GraphBuilder::conv(std::string name, ValueId x, const ConvSpec& spec) {
+ValueId GraphBuilder::conv(const std::string& name, ValueId x, const ConvSpec& spec) {
   const Shape input = graph_.shape(x);
   Node node{.op = Op::kConv, .name = name, .inputs = {x}, .parameters = {name + "/kernel"}};
   std::vector<Shape> shapes{Shape{spec.kernel, spec.kernel, input[-1], spec.channels}};
@@ -27,7 +27,7 @@ ValueId GraphBuilder::conv(std::string name, ValueId x, const ConvSpec& spec) {
   return append(std::move(node), shapes);
 }
 
-ValueId GraphBuilder::depthwise_conv(std::string name, ValueId x, const ConvSpec& spec) {
+ValueId GraphBuilder::depthwise_conv(const std::string& name, ValueId x, const ConvSpec& spec) {
   const Shape input = graph_.shape(x);
   Node node{.op = Op::kDepthwiseConv,
             .name = name,
@@ -44,7 +44,7 @@ ValueId GraphBuilder::depthwise_conv(std::string name, ValueId x, const ConvSpec
   return append(std::move(node), shapes);
 }
 
-ValueId GraphBuilder::batch_norm(std::string name, ValueId x, float epsilon) {
+ValueId GraphBuilder::batch_norm(const std::string& name, ValueId x, float epsilon) {
   Node node{.op = Op::kBatchNorm,
             .name = name,
             .inputs = {x},
@@ -54,7 +54,7 @@ ValueId GraphBuilder::batch_norm(std::string name, ValueId x, float epsilon) {
   return append(std::move(node), std::vector<Shape>(4, Shape{graph_.shape(x)[-1]}));
 }
 
-ValueId GraphBuilder::dense(std::string name, ValueId x, std::int64_t units) {
+ValueId GraphBuilder::dense(const std::string& name, ValueId x, std::int64_t units) {
   const std::vector<Shape> shapes{Shape{graph_.shape(x)[-1], units}, Shape{units}};
   return append({.op = Op::kDense,
                  .name = name,

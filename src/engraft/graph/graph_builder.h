@@ -28,10 +28,10 @@ class GraphBuilder {
   [[nodiscard]] ValueId input() const { return graph_.input(); }
   [[nodiscard]] const Graph& graph() const { return graph_; }
 
-  ValueId conv(std::string name, ValueId x, const ConvSpec& spec);
-  ValueId depthwise_conv(std::string name, ValueId x, const ConvSpec& spec);
-  ValueId batch_norm(std::string name, ValueId x, float epsilon);
-  ValueId dense(std::string name, ValueId x, std::int64_t units);
+  ValueId conv(const std::string& name, ValueId x, const ConvSpec& spec);
+  ValueId depthwise_conv(const std::string& name, ValueId x, const ConvSpec& spec);
+  ValueId batch_norm(const std::string& name, ValueId x, float epsilon);
+  ValueId dense(const std::string& name, ValueId x, std::int64_t units);
   ValueId dropout(std::string name, ValueId x, float rate);
   ValueId add(std::string name, ValueId a, ValueId b);
   /// kRelu, kRelu6, kGlobalAveragePool, kSoftmax or kSigmoid.

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-typedef struct _cairo cairo_t;
+typedef struct _cairo cairo_t;  // NOLINT: as cairo.h declares it
 
 namespace engraft {
 

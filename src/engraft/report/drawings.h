@@ -6,7 +6,7 @@
 #include "engraft/base/file.h"
 #include "engraft/report/run_record.h"
 
-typedef struct _cairo cairo_t;
+typedef struct _cairo cairo_t;  // NOLINT: as cairo.h declares it
 
 namespace engraft {
 

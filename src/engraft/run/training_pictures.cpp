@@ -1,7 +1,5 @@
 #include "engraft/run/training_pictures.h"
 
-#include <ranges>
-
 namespace engraft {
 namespace {
 constexpr std::size_t kDigits = 16;
@@ -15,7 +13,10 @@ std::string encode_training_pictures(std::span<const Digest> contents) {
   std::set<std::string> keys;
   for (const Digest& content : contents) keys.insert(training_picture_key(content));
   std::string encoded;
-  for (const std::string& key : keys | std::views::take(kMaxTrainingPictures)) encoded += key;
+  for (const std::string& key : keys) {
+    if (encoded.size() == kMaxTrainingPictures * kDigits) break;
+    encoded += key;
+  }
   return encoded;
 }
 

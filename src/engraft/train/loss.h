@@ -5,11 +5,9 @@
 #include <span>
 #include <type_traits>
 
-namespace engraft {
-
 /// Losses of one picture over its logits z[K]. Templates on the scalar: float trains; double and
 /// std::complex<double> check the gradients. Branches look at the real part.
-namespace loss {
+namespace engraft::loss {
 
 template <typename T>
 [[nodiscard]] auto real_part(const T& x) {
@@ -103,5 +101,4 @@ T sigmoid_cross_entropy(std::span<const T> z, int label, Real smoothing, std::sp
   return value;
 }
 
-}  // namespace loss
-}  // namespace engraft
+}  // namespace engraft::loss
