@@ -27,7 +27,9 @@ void refused(const std::string& option, const Change& change) {
   test::expect_error(ErrorKind::kUsage, StartsWith(option + " "), [&] { validate(request); });
 }
 
-TEST(Validate, TakesTheDefaults) { validate(good_request()); }
+TEST(Validate, TakesTheDefaults) {
+  validate(good_request());
+}
 
 TEST(Validate, WantsPathsThatAreThere) {
   TrainRequest request = good_request();
