@@ -11,12 +11,6 @@
 #include "engraft/base/error.h"
 #include "engraft/formats/keras_h5.h"
 
-// HDF5 1.10 does not free all of what it read of a damaged file.
-extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libhdf5";
-}
-
 // HDF5 asks for as much memory as a damaged file names, and takes no for an answer.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {

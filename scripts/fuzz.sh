@@ -10,6 +10,7 @@ findings=build/fuzz/findings/$name
 mkdir -p "$corpus" "$findings"
 seeds=()
 [[ -d fuzz/seeds/$name ]] && seeds=("fuzz/seeds/$name")
+export LSAN_OPTIONS=suppressions=$PWD/tests/support/leaks.supp:print_suppressions=0
 if ! "$fuzzer" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
   -artifact_prefix="$findings/" "$corpus" "${seeds[@]}" >"$findings/log" 2>&1; then
   cat "$findings/log"

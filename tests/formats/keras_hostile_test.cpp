@@ -10,12 +10,6 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-// HDF5 1.10 does not free all of what it read of a damaged file; none of it is engraft's to free.
-extern "C" const char* __lsan_default_suppressions();   // NOLINT: the sanitizer's name
-extern "C" const char* __lsan_default_suppressions() {  // NOLINT
-  return "leak:libhdf5";
-}
-
 namespace engraft {
 namespace {
 

@@ -9,11 +9,6 @@
 #include <memory>
 #include <stdexcept>
 
-/// x265 keeps a little memory of every encoder; only the tests encode with it.
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libx265\n";
-}
-
 namespace engraft::test {
 namespace {
 

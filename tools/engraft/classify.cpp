@@ -211,7 +211,7 @@ void declare_classify(CLI::App& app, Command& command) {
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
   arguments->network.declare(*sub);
-  arguments->output.declare_json_and_csv(*sub);
+  arguments->output.declare(*sub);
   sub->footer(R"(Examples:
   engraft classify photo.jpg
   engraft classify --model runs/photos/model.onnx new/*.jpg

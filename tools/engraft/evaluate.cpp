@@ -61,7 +61,7 @@ void declare_evaluate(CLI::App& app, Command& command) {
   arguments->dataset.declare(*sub);
   arguments->network.declare(*sub);
   sub->get_option("--model")->required();
-  arguments->output.declare_json_and_csv(*sub);
+  arguments->output.declare(*sub);
   sub->footer(R"(Examples:
   engraft evaluate --model runs/photos/model.onnx test/
   engraft evaluate --model runs/photos/model.onnx more/ --labels labels.csv --json

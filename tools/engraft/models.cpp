@@ -36,11 +36,12 @@ std::string as_csv() {
 }
 
 std::string for_people() {
-  std::string text = fmt::format("{:<24} {:>6}  {:>12}  {:>14}\n", "name", "pixels", "parameters",
-                                 "ImageNet top 1");
+  std::string text = fmt::format("{:<24} {:>6}  {:>10}  {:>7}  {:>14}\n", "name", "pixels",
+                                 "parameters", "size", "ImageNet top 1");
   for (const ZooEntry& entry : zoo()) {
-    text += fmt::format("{:<24} {:>6}  {:>9.2f} M   {:>14}{}\n", entry.name, entry.image_size,
-                        static_cast<double>(entry.parameters) / 1e6,
+    text += fmt::format("{:<24} {:>6}  {:>8.2f} M  {:>4.1f} MB  {:>14}{}\n", entry.name,
+                        entry.image_size, static_cast<double>(entry.parameters) / 1e6,
+                        static_cast<double>(entry.parameters) * sizeof(float) / 1e6,
                         entry.top1 ? fmt::format("{:.1f} %", *entry.top1) : std::string("–"),
                         entry.name == kDefaultModel ? "  (default)" : "");
   }
@@ -55,7 +56,7 @@ std::string for_people() {
 void declare_models(CLI::App& app, Command& command) {
   auto* sub = app.add_subcommand("models", "List the pre-trained networks");
   const auto output = std::make_shared<OutputOptions>();
-  output->declare_json_and_csv(*sub);
+  output->declare(*sub);
   sub->callback([&command, output] {
     command.run = [output] {
       print_result(output->json ? as_json() : output->csv ? as_csv() : for_people());

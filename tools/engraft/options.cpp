@@ -61,11 +61,7 @@ void DatasetArguments::declare(CLI::App& command) {
       ->type_name("skip|fail");
 }
 
-void OutputOptions::declare_json(CLI::App& command) {
-  command.add_flag("--json", json, "Print the result as JSON");
-}
-
-void OutputOptions::declare_json_and_csv(CLI::App& command) {
+void OutputOptions::declare(CLI::App& command) {
   auto* json_flag = command.add_flag("--json", json, "Print the result as JSON");
   command.add_flag("--csv", csv, "Print the result as CSV")->excludes(json_flag);
 }

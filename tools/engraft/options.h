@@ -40,9 +40,7 @@ struct OutputOptions {
   bool json = false;
   bool csv = false;
 
-  void declare_json(CLI::App& command);
-  void declare_json_and_csv(CLI::App& command);
-  [[nodiscard]] bool for_people() const { return !json && !csv; }
+  void declare(CLI::App& command);
 };
 
 /// "a,b,c" → its parts.

@@ -18,6 +18,9 @@ Exit codes:
   0 done    1 defect in engraft    2 wrong usage    3 something is not there    4 broken or unusable input
   5 of a kind that is not supported    6 reading or writing failed    7 download failed    130 stopped (Ctrl-C)
 
+With --json or --csv, standard output holds the result and nothing else; where there is none, it stays empty and the exit
+code says why.
+
 Environment:
   ENGRAFT_MODELS    folders with model files, separated by ':'
   ENGRAFT_MIRROR    address of a folder with the files of 'engraft models', in place of the official one

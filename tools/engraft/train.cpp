@@ -265,6 +265,8 @@ int train(const TrainArguments& arguments, const std::stop_token& stop) {
   print_problems(summary.problems);
   if (arguments.output.json) {
     print_json(summary);
+  } else if (arguments.output.csv) {
+    print_result(per_class_csv(summary.evaluation));
   } else {
     print_for_people(summary);
   }
@@ -290,7 +292,7 @@ void declare_train(CLI::App& app, Command& command) {
                     ->type_name("FILE");
   sub->add_flag("--no-cache", arguments->no_cache, "Compute every feature anew and keep none")
       ->excludes(cache);
-  arguments->output.declare_json(*sub);
+  arguments->output.declare(*sub);
   declare_head(*sub, *arguments);
   declare_optimizer(*sub, arguments->request.training);
   sub->footer(R"(Examples:
