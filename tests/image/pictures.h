@@ -31,7 +31,7 @@ enum class ByteOrder { kLittleEndian, kBigEndian };
 /// A TIFF block whose only tag is the orientation, without the "Exif\0\0" in front.
 [[nodiscard]] Bytes exif_block(int orientation, ByteOrder order = ByteOrder::kLittleEndian);
 
-/// Little helpers for bytes written by hand.
+/// For bytes written by hand.
 void append(Bytes& bytes, std::string_view text);
 void append(Bytes& bytes, const Bytes& more);
 void append_u8(Bytes& bytes, unsigned value);
