@@ -111,7 +111,7 @@ void write_plates(const fs::path& folder, const SampleOptions& options, ThreadPo
   const std::vector<Entry> entries = entries_of(options.count);
   Unfinished unfinished(folder, entries);
   make_folder(folder);
-  progress.begin("drawing plates", options.count, "pictures");
+  progress.begin("Drawing plates", options.count, "pictures");
   std::mutex mutex;
   std::int64_t done = 0;
   pool.for_each(entries.size(), [&](std::size_t i, int) {

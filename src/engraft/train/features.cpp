@@ -227,7 +227,7 @@ Features extract_features(const FeatureRequest& request, std::span<const fs::pat
   std::vector<Item> items(paths.size());
   for (std::size_t i = 0; i < items.size(); ++i) items[i].picture = i;
   return Extraction(request, paths, 0, pool, progress, stop)
-      .run(std::move(items), "reading pictures", "pictures");
+      .run(std::move(items), "Reading pictures", "pictures");
 }
 
 Tensor extract_views(const FeatureRequest& request, std::span<const fs::path> paths, int views,
