@@ -16,6 +16,7 @@ sigset_t stop_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -24,6 +25,7 @@ sigset_t stop_signals() {
 StopOnSignal::StopOnSignal() {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of write, too
   std::signal(SIGPIPE, SIG_IGN);  // "| head" must end in an error from write, not in a kill
   waiter_ = std::jthread([this](const std::stop_token& ended) {
     const sigset_t set = stop_signals();

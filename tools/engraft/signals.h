@@ -5,8 +5,9 @@
 
 namespace engraft::cli {
 
-/// Turns the first SIGINT or SIGTERM into a stop request, so that work in hand ends cleanly; the
-/// second ends the process at once. Made before other threads, which inherit its signal mask.
+/// Turns the first SIGINT, SIGTERM or SIGHUP into a stop request, so that work in hand ends
+/// cleanly; the second ends the process at once. Made before other threads, which inherit its
+/// signal mask.
 class StopOnSignal {
  public:
   StopOnSignal();
