@@ -232,7 +232,7 @@ TEST_F(Runs, AnInterruptLeavesNothingHalfDoneAndTheNextRunIsWhole) {
       program_.invocation({"train", "many", "--labels", "labels.csv", "--model", base_.string(),
                            "--views", "8", "--epochs", "2", "--json"});
   invocation.signal = SIGINT;
-  invocation.signal_after = std::chrono::milliseconds(150);
+  invocation.signal_after = "Reading pictures";
   const ProcessResult stopped = run_process(invocation);
   EXPECT_EQ(stopped.exit_code, 130) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("stopped"));

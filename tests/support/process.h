@@ -31,9 +31,9 @@ struct Invocation {
   std::filesystem::path folder;  ///< working folder; empty: the test's
   /// Give up root's rights, which hide what an ordinary user meets.
   bool unprivileged = false;
-  /// Sent after the delay, if not 0.
+  /// Sent, if not 0, when signal_after stands in what it says on standard error.
   int signal = 0;
-  std::chrono::milliseconds signal_after{0};
+  std::string signal_after = {};
 };
 
 inline std::string slurp(const std::filesystem::path& path) {
@@ -66,13 +66,21 @@ inline std::string slurp(const std::filesystem::path& path) {
   ::_exit(127);
 }
 
+/// Returns when a growing file holds text, or after half a minute.
+inline void wait_for_text(const std::filesystem::path& file, const std::string& text) {
+  for (int tries = 0; tries < 3000; ++tries) {
+    if (slurp(file).find(text) != std::string::npos) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 /// Runs a program to its end and returns all that it said.
 inline ProcessResult run_process(const Invocation& invocation) {
   const TemporaryFolder streams;
   const pid_t child = ::fork();
   if (child == 0) become(invocation, streams / "out", streams / "err");
   if (invocation.signal != 0) {
-    std::this_thread::sleep_for(invocation.signal_after);
+    wait_for_text(streams / "err", invocation.signal_after);
     ::kill(child, invocation.signal);
   }
   int status = 0;
