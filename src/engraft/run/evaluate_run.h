@@ -12,6 +12,7 @@
 
 namespace engraft {
 
+/// Which model to judge, and on which labelled pictures.
 struct EvaluateRequest {
   std::filesystem::path pictures;
   DatasetOptions dataset;  ///< class_names are taken from the model
@@ -22,6 +23,7 @@ struct EvaluateRequest {
   int threads = 0;
 };
 
+/// What came of it; evaluation covers the pictures that could be read.
 struct EvaluateSummary {
   std::vector<std::string> class_names;
   Evaluation evaluation;

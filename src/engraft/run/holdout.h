@@ -35,6 +35,8 @@ struct HeadResult {
   std::vector<double> fold_accuracies;  ///< with cross-validation
 };
 
+/// Trains on what the holdout leaves and judges on what it holds out; with folds once a fold, and
+/// once more on everything for the head that is kept. Errors are those of train_head.
 [[nodiscard]] HeadResult train_with_holdout(const Material& material, const TrainingRows& rows,
                                             const Holdout& holdout, const TrainRequest& request,
                                             Progress& progress, const std::stop_token& stop);

@@ -39,6 +39,7 @@ struct TrainRequest {
   std::string arguments = "{}";  ///< JSON, saved as args.json
 };
 
+/// What a run came to; the run folder holds the same and more.
 struct TrainSummary {
   std::filesystem::path run;
   std::filesystem::path
