@@ -118,6 +118,15 @@ TEST_F(RunFolders, RemoveWhatAKilledProcessLeft) {
                                               fmt::format(".other.{}.part", gone)));
 }
 
+TEST_F(RunFolders, RemoveWhatAKilledProcessLeftInAnEmptyFolder) {
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  write_file_atomic(parent_ / "run" / fmt::format(".run.{}.part", gone) / "model.onnx", "half");
+  EXPECT_TRUE(put("run", "text").empty());
+  EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "run"), {}), 1);
+}
+
 TEST_F(RunFolders, LeaveNoEmptyParentBehind) {
   { const RunFolder folder(parent_ / "runs/photos"); }
   EXPECT_THAT(names(), IsEmpty());

@@ -54,11 +54,12 @@ std::string part_name(const fs::path& folder, ::pid_t process) {
   return fmt::format(".{}.{}.part", folder.filename().string(), process);
 }
 
-/// Folders of runs whose process is gone: it was killed, or the machine went down.
-void remove_abandoned(const fs::path& folder) {
+/// Removes from a place what runs of that name left whose process is gone: it was killed, or the
+/// machine went down.
+void remove_abandoned(const fs::path& folder, const fs::path& place) {
   const std::string begin = fmt::format(".{}.", folder.filename().string());
   std::error_code error;
-  for (fs::directory_iterator entry(parent_folder(folder), error), end; !error && entry != end;
+  for (fs::directory_iterator entry(place, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(begin)) continue;
@@ -76,10 +77,11 @@ void remove_abandoned(const fs::path& folder) {
 RunFolder::RunFolder(const fs::path& final_name) {
   final_ = fs::absolute(final_name).lexically_normal();
   if (!final_.has_filename()) final_ = final_.parent_path();  // "runs/photos/"
+  remove_abandoned(final_, parent_folder(final_));
+  remove_abandoned(final_, final_);  // one that was filled in place
   require_free_or_run(final_);
   std::error_code error;
   in_place_ = fs::is_directory(final_, error) && fs::is_empty(final_, error);
-  remove_abandoned(final_);
   temporary_ = (in_place_ ? final_ : parent_folder(final_)) / part_name(final_, ::getpid());
   fs::remove_all(temporary_, error);
   made_parent_ = fs::create_directories(parent_folder(final_), error);
