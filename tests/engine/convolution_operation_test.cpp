@@ -46,6 +46,9 @@ double activate(std::optional<Op> op, double x) {
   if (op == Op::kRelu) return std::max(x, 0.0);
   if (op == Op::kRelu6) return std::min(std::max(x, 0.0), 6.0);
   if (op == Op::kSigmoid) return 1 / (1 + std::exp(-x));
+  const double gate = std::min(std::max(x + 3, 0.0), 6.0) / 6;
+  if (op == Op::kHardSigmoid) return gate;
+  if (op == Op::kHardSwish) return x * gate;
   return x;
 }
 
@@ -147,10 +150,15 @@ TEST_P(ConvolutionOperation, IsWithinRoundingOfTheReference) {
   const auto magnitude = fixture.sums([](double x) { return std::fabs(x); });
   ASSERT_EQ(y.size(), expected.size());
   // oneDNN's own exponential adds a few units in the last place to a sigmoid in (0, 1).
-  const double extra = GetParam().activation == Op::kSigmoid ? 1e-6 : 0;
+  // The hard activations round at 1 and at their result; hard swish is as steep as 1.5.
+  const std::optional<Op> end = GetParam().activation;
+  const bool hard = end == Op::kHardSigmoid || end == Op::kHardSwish;
   for (std::size_t i = 0; i < y.size(); ++i) {
-    ASSERT_NEAR(y[i], activate(GetParam().activation, expected[i]),
-                fixture.tolerance(magnitude[i]) + extra)
+    const double extra = end == Op::kSigmoid ? 1e-6
+                         : hard              ? 3e-7 * (1 + std::fabs(expected[i]))
+                                             : 0;
+    ASSERT_NEAR(y[i], activate(end, expected[i]),
+                (hard ? 1.5 : 1) * fixture.tolerance(magnitude[i]) + extra)
         << "at " << i;
   }
 }
@@ -172,6 +180,10 @@ const ConvolutionCase kPointwise[] = {
     {.input = {14, 14, 144}, .channels = 24, .batch = 2, .residual = true},
     {.input = {9, 5, 8}, .channels = 48, .batch = 4, .activation = Op::kRelu, .bias = false},
     {.input = {3, 3, 40}, .channels = 8, .activation = Op::kSigmoid, .residual = true},
+    {.input = {5, 6, 16}, .channels = 72, .batch = 2, .activation = Op::kHardSwish},
+    {.input = {1, 1, 72}, .channels = 24, .activation = Op::kHardSigmoid},
+    {.input = {4, 3, 11}, .channels = 7, .activation = Op::kHardSwish, .residual = true},
+    {.input = {4, 3, 11}, .channels = 7, .activation = Op::kHardSigmoid, .residual = true},
     {.input = {6, 5, 20}, .channels = 12, .stride = 2},
     {.input = {7, 7, 160}, .channels = 320, .batch = 4},
 };
@@ -185,6 +197,17 @@ const ConvolutionCase kSquare[] = {
      .activation = Op::kRelu6},
     {.input = {10, 10, 6}, .channels = 10, .kernel = 5, .stride = 3, .padding = {2, 1, 0, 2}},
     {.input = {6, 6, 4}, .channels = 4, .kernel = 2},
+    {.input = {9, 9, 3},
+     .channels = 16,
+     .kernel = 3,
+     .stride = 2,
+     .padding = kBefore0After1,
+     .activation = Op::kHardSwish},
+    {.input = {5, 7, 6},
+     .channels = 9,
+     .kernel = 3,
+     .padding = kAround1,
+     .activation = Op::kHardSigmoid},
     {.input = {5, 5, 19}, .channels = 19, .kernel = 3, .padding = kAround1, .residual = true},
 };
 const ConvolutionCase kDepthwise[] = {
@@ -205,6 +228,17 @@ const ConvolutionCase kDepthwise[] = {
      .activation = Op::kRelu,
      .bias = false},
     {.op = Op::kDepthwiseConv, .input = {6, 10, 5}, .kernel = 5, .padding = {2, 2, 2, 2}},
+    {.op = Op::kDepthwiseConv,
+     .input = {9, 8, 40},
+     .kernel = 5,
+     .padding = {2, 2, 2, 2},
+     .batch = 2,
+     .activation = Op::kHardSwish},
+    {.op = Op::kDepthwiseConv,
+     .input = {7, 5, 19},
+     .kernel = 3,
+     .padding = kAround1,
+     .activation = Op::kHardSigmoid},
     {.op = Op::kDepthwiseConv, .input = {7, 7, 576}, .kernel = 3, .padding = kAround1, .batch = 4},
     {.op = Op::kDepthwiseConv,
      .input = {6, 6, 8},

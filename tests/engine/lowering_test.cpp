@@ -101,6 +101,32 @@ TEST(Lowering, AdditionDoesNotMoveAConvolutionBehindTheLossOfItsInput) {
   }
 }
 
+TEST(Lowering, GatedBlockFusesItsActivationsAndKeepsWhatTheGateIsFor) {
+  GraphBuilder g({8, 8, 3});
+  const ValueId conv = g.conv("conv", g.input(), {.channels = 4});
+  const ValueId x = g.apply(Op::kHardSwish, "swish", conv);
+  const ValueId squeezed = g.dense("dense", g.apply(Op::kGlobalAveragePool, "pool", x), 4);
+  const ValueId gate = g.apply(Op::kHardSigmoid, "gate", squeezed);
+  const ValueId gated = g.multiply("multiply", x, gate);
+  const StepList list = lower(g.finish(g.apply(Op::kRelu, "relu", gated)));
+  ASSERT_THAT(names(list), ElementsAre("conv", "pool", "dense", "multiply"));
+  EXPECT_EQ(list.steps[0].activation, Op::kHardSwish);
+  EXPECT_EQ(list.steps[2].activation, Op::kHardSigmoid);
+  EXPECT_EQ(list.steps[3].input, x);
+  EXPECT_EQ(list.steps[3].addend, gate);
+  EXPECT_FALSE(list.steps[3].in_place());
+  EXPECT_EQ(list.steps[3].activation, Op::kRelu);
+}
+
+TEST(Lowering, ResidualThatAGateStillNeedsIsNotOverwritten) {
+  GraphBuilder g({8, 8, 3});
+  const ValueId x = g.conv("first", g.input(), {.channels = 4});
+  const ValueId y = g.conv("second", x, {.channels = 4});
+  const ValueId sum = g.add("add", x, y);
+  const StepList list = lower(g.finish(g.multiply("multiply", sum, x)));
+  EXPECT_THAT(names(list), ElementsAre("first", "second", "add", "multiply"));
+}
+
 TEST(Lowering, DropoutIsNothingAndDeadNodesAreLeftOut) {
   GraphBuilder g({4});
   const ValueId d = g.dropout("drop", g.input(), 0.5f);

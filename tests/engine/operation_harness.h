@@ -56,6 +56,7 @@ class PoisonedBuffer {
 struct SingleStep {
   Step step;
   Shape input, output;  ///< of one picture
+  Shape second{};       ///< kMultiply: of one picture's second operand
   int batch = 1;
   int threads = 1;
 };
@@ -65,8 +66,12 @@ inline std::vector<float> run_step(const SingleStep& single, const Weights& weig
                                    std::span<const float> input,
                                    std::span<const float> addend = {}) {
   const OpenMpThreads threads(single.threads);
-  const auto operation = make_operation(
-      {.step = single.step, .input = single.input, .output = single.output, .batch = single.batch});
+  const auto operation =
+      make_operation({.step = single.step,
+                      .input = single.input,
+                      .output = single.output,
+                      .second = single.second.rank() > 0 ? &single.second : nullptr,
+                      .batch = single.batch});
   const auto floats = [](std::size_t bytes) { return (bytes + sizeof(float) - 1) / sizeof(float); };
   const PoisonedBuffer parameters(floats(operation->parameter_bytes()));
   const PoisonedBuffer scratch(floats(operation->scratch_bytes()));
@@ -78,7 +83,7 @@ inline std::vector<float> run_step(const SingleStep& single, const Weights& weig
   operation->pack_parameters(weights, reinterpret_cast<std::byte*>(parameters.data()));
   operation
       ->bind({.input = x.data(),
-              .addend = single.step.op == Op::kAdd ? a.data() : nullptr,
+              .addend = single.step.has_two_operands() ? a.data() : nullptr,
               .output = y.data(),
               .scratch = reinterpret_cast<std::byte*>(scratch.data())})
       ->run();

@@ -31,7 +31,7 @@ class EveryShape : public testing::TestWithParam<Case> {
                                        std::span<const float> addend = {},
                                        std::optional<Op> activation = {}) const {
     Step step{.op = op, .name = "step", .activation = activation};
-    if (op == Op::kAdd) step.addend = 2;
+    if (step.has_two_operands()) step.addend = 2;
     return run_step({.step = step,
                      .input = GetParam().shape,
                      .output = GetParam().shape,
@@ -62,6 +62,49 @@ TEST_P(EveryShape, SigmoidIsWithinAFewUnitsOfTheLastPlace) {
   for (float& value : x) value *= 20;
   const auto wide = widen(x);
   expect_near(run(Op::kSigmoid, x), reference::sigmoid(std::span(wide)), 5e-7);
+}
+
+TEST_P(EveryShape, HardSigmoidAndHardSwishAreWithinAFewUnitsOfTheLastPlace) {
+  auto x = random_values(size(), 12);
+  for (float& value : x) value *= 4;
+  const auto wide = widen(x);
+  expect_near(run(Op::kHardSigmoid, x), reference::hard_sigmoid(std::span(wide)), 2e-7);
+  const auto swish = run(Op::kHardSwish, x);
+  const auto expected = reference::hard_swish(std::span(wide));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    ASSERT_NEAR(swish[i], expected[i], 3e-7 * (1 + std::fabs(x[i]))) << i;
+  }
+}
+
+TEST_P(EveryShape, HardActivationsAreExactBeyondThree) {
+  std::vector<float> x(size()), gate(size()), swish(size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto far = static_cast<float>(3 + i);
+    x[i] = i % 2 == 0 ? far : -far;
+    gate[i] = i % 2 == 0 ? 1 : 0;
+    swish[i] = i % 2 == 0 ? far : 0;
+  }
+  EXPECT_TRUE(run(Op::kHardSigmoid, x) == gate);
+  EXPECT_TRUE(run(Op::kHardSwish, x) == swish);
+}
+
+TEST_P(EveryShape, MultiplyIsOneRoundingAndMayEndInAnActivation) {
+  const auto a = random_values(size(), 13), b = random_values(size(), 14);
+  std::vector<float> product(a.size()), cut(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    product[i] = a[i] * b[i];
+    cut[i] = std::max(product[i], 0.0f);
+  }
+  EXPECT_TRUE(run(Op::kMultiply, a, b) == product);
+  EXPECT_TRUE(run(Op::kMultiply, a, b, Op::kRelu) == cut);
+  for (const Op end : {Op::kHardSigmoid, Op::kHardSwish}) {
+    const auto wide = widen(product);
+    const auto y = run(Op::kMultiply, a, b, end);
+    expect_near(y,
+                end == Op::kHardSwish ? reference::hard_swish(std::span(wide))
+                                      : reference::hard_sigmoid(std::span(wide)),
+                5e-6);
+  }
 }
 
 TEST_P(EveryShape, AddIsOneRoundingAndMayEndInAnActivation) {
@@ -127,6 +170,32 @@ INSTANTIATE_TEST_SUITE_P(Vectors, EveryShape,
 INSTANTIATE_TEST_SUITE_P(Pictures, EveryShape,
                          testing::Values(Case{{1, 1, 1}}, Case{{3, 5, 7}, 2}, Case{{7, 7, 24}, 4},
                                          Case{{2, 9, 33}}, Case{{14, 14, 96}}));
+
+TEST(MultiplyOperation, TakesEachPicturesOwnFactorsForAnyNumberOfThreads) {
+  for (const Case& c :
+       {Case{{1, 1, 1}}, Case{{1, 1, 40}, 3}, Case{{7, 7, 960}, 4}, Case{{3, 5, 17}, 5},
+        Case{{28, 28, 72}, 2}, Case{{2, 9, 1}, 3}, Case{{5, 1, 33}}, Case{{4, 4, 8}, 8}}) {
+    const auto channels = static_cast<std::size_t>(c.shape[2]);
+    const auto size = static_cast<std::size_t>(c.shape.elements());
+    const auto x = random_values(size * static_cast<std::size_t>(c.batch), 15);
+    const auto gate = random_values(channels * static_cast<std::size_t>(c.batch), 16);
+    Step step{.op = Op::kMultiply, .name = "gate"};
+    step.addend = 2;
+    test::SingleStep single{.step = step,
+                            .input = c.shape,
+                            .output = c.shape,
+                            .second = {c.shape[2]},
+                            .batch = c.batch};
+    std::vector<float> expected(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      expected[i] = x[i] * gate[i / size * channels + i % channels];
+    }
+    for (const int threads : {1, 2, 3}) {
+      single.threads = threads;
+      EXPECT_TRUE(run_step(single, {}, x, gate) == expected) << c.shape.to_string();
+    }
+  }
+}
 
 TEST(GlobalAveragePoolOperation, IsWithinRoundingOfTheReferenceForAnyNumberOfThreads) {
   for (const Case& c : {Case{{1, 1, 1}}, Case{{7, 7, 1280}, 4}, Case{{3, 5, 17}, 2},

@@ -93,6 +93,65 @@ TEST(Plan, GraphsThatFuseNothingAreTheReferencesFunction) {
   expect_reference(graph, test::random_weights(graph), 3, 1e-5);
 }
 
+/// An inverted residual as MobileNetV3 has it, and the same operators where nothing fuses.
+Graph gated_network() {
+  GraphBuilder g({9, 7, 3});
+  const auto normed = [&](const std::string& name, ValueId y) {
+    return g.batch_norm(name + "_norm", y, 1e-3f);
+  };
+  ValueId x = normed("stem", g.conv("stem", g.input(), {.channels = 8, .kernel = 3, .stride = 2}));
+  x = g.apply(Op::kHardSwish, "stem_swish", x);
+  ValueId y = normed("expand", g.conv("expand", x, {.channels = 24}));
+  y = g.apply(Op::kHardSwish, "expand_swish", y);
+  y = g.apply(Op::kHardSwish, "deep_swish",
+              normed("deep", g.depthwise_conv("deep", y, {.kernel = 5})));
+  ValueId gate = g.dense("squeeze", g.apply(Op::kGlobalAveragePool, "pool", y), 8);
+  gate = g.dense("excite", g.apply(Op::kRelu, "squeeze_relu", gate), 24);
+  gate = g.apply(Op::kHardSigmoid, "gate", gate);
+  y = normed("project", g.conv("project", g.multiply("gated", y, gate), {.channels = 8}));
+  x = g.add("residual", x, y);
+  const ValueId apart = g.apply(Op::kHardSigmoid, "apart", x);
+  x = g.multiply("product", g.apply(Op::kHardSwish, "swish_apart", x), apart);
+  x = g.apply(Op::kGlobalAveragePool, "last_pool", x);
+  return g.finish(g.multiply("square", x, x));
+}
+
+TEST(Plan, GatedNetworksAreTheReferencesFunction) {
+  const Graph graph = gated_network();
+  const Weights weights = test::random_weights(graph);
+  for (const int batch : {1, 3, 4}) expect_reference(graph, weights, batch, 1e-5);
+  for (const char* name : {"stem_swish", "gate", "gated", "residual", "apart", "product"}) {
+    expect_reference(cut_at(graph, graph.find(name)), weights, 2, 1e-5);
+  }
+}
+
+TEST(Plan, GatedNetworksGiveTheSameBitsForAnyBatchAndThreads) {
+  const Graph graph = gated_network();
+  const Weights weights = test::random_weights(graph);
+  const Plan single = Plan::compile(graph, weights);
+  const auto pictures = random_values(4 * single.input_size(), 21);
+  std::vector<float> expected;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto y =
+        run(single, std::span(pictures).subspan(i * single.input_size(), single.input_size()));
+    expected.insert(expected.end(), y.begin(), y.end());
+  }
+  for (const int threads : {1, 2, 3}) {
+    const Plan plan = Plan::compile(graph, weights, {.batch = 4, .threads = threads});
+    EXPECT_TRUE(same_bits(run(plan, pictures), expected)) << threads;
+  }
+}
+
+TEST(Plan, ALargeGatedNetworkRunsInStages) {
+  GraphBuilder g({128, 96, 3});
+  ValueId x = g.conv("wide", g.input(), {.channels = 40, .kernel = 3});
+  ValueId gate = g.dense("dense", g.apply(Op::kGlobalAveragePool, "pool", x), 40);
+  x = g.multiply("gated", x, g.apply(Op::kHardSigmoid, "gate", gate));
+  x = g.conv("narrow", x, {.channels = 4, .kernel = 3, .stride = 4});
+  const Graph graph = g.finish(g.apply(Op::kHardSwish, "swish", x));
+  expect_reference(graph, test::random_weights(graph), 3, 1e-5);
+}
+
 TEST(Plan, HeadsWithAndWithoutHiddenLayerAreTheReferencesFunction) {
   GraphBuilder g({40});
   ValueId x = g.dense("hidden", g.input(), 25);

@@ -12,6 +12,7 @@
 namespace engraft {
 namespace {
 
+using test::gated_model;
 using test::node;
 using test::parse;
 using test::small_model;
@@ -27,6 +28,24 @@ TEST(OnnxFile, IsOpset13WithSortedMetadata) {
   ASSERT_EQ(model.metadata_props_size(), 2);
   EXPECT_EQ(model.metadata_props(0).key(), "a");
   EXPECT_EQ(model.metadata_props(1).key(), "labels");
+}
+
+TEST(OnnxFile, IsOpset14WhereAHardSwishNeedsIt) {
+  ::onnx::ModelProto model = parse(write_onnx(gated_model()));
+  EXPECT_EQ(model.ir_version(), 7);
+  EXPECT_EQ(model.opset_import(0).version(), 14);
+  std::vector<std::string> ops;
+  for (const auto& n : model.graph().node()) ops.push_back(n.op_type());
+  EXPECT_THAT(ops, ElementsAre("Mul", "Add", "Transpose", "Conv", "HardSwish", "GlobalAveragePool",
+                               "Flatten", "Gemm", "HardSigmoid", "Unsqueeze", "Mul", "Mul"));
+  EXPECT_THAT(node(model, "gated").input(), ElementsAre("swish", "gated/unsqueezed"));
+  EXPECT_THAT(node(model, "square").input(), ElementsAre("gated", "gated"));
+  EXPECT_EQ(node(model, "gate").attribute(0).name(), "alpha");
+  EXPECT_EQ(node(model, "gate").attribute(0).f(), 1.0f / 6);
+  EXPECT_EQ(node(model, "gate").attribute(1).f(), 0.5f);
+  const ::onnx::TensorProto& axes = tensor(model, "unsqueezed/axes");
+  EXPECT_EQ(axes.data_type(), ::onnx::TensorProto::INT64);
+  EXPECT_THAT(axes.dims(), ElementsAre(2));
 }
 
 TEST(OnnxFile, TakesPixelsAndGivesProbabilities) {

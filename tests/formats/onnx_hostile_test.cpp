@@ -269,6 +269,53 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     [](const auto& param) { return std::string(param.param.name); });
 
+class ChangedGatedOnnx : public testing::TestWithParam<Change> {};
+
+TEST_P(ChangedGatedOnnx, IsRefusedWithTheReason) {
+  ::onnx::ModelProto model = parse(write_onnx(test::gated_model()));
+  GetParam().change(model);
+  test::expect_error(GetParam().kind, AllOf(HasSubstr("m.onnx"), HasSubstr(GetParam().message)),
+                     [&] { read(serialise(model)); });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Nodes, ChangedGatedOnnx,
+    testing::Values(
+        Change{"hard_swish_before_its_opset", kOther, "node swish (HardSwish)",
+               [](Model& m) { m.mutable_opset_import(0)->set_version(13); }},
+        Change{"opset_15", kOther, "operator sets",
+               [](Model& m) { m.mutable_opset_import(0)->set_version(15); }},
+        Change{"hard_sigmoid_slope", kOther, "node gate (HardSigmoid) is not",
+               [](Model& m) { node(m, "gate").mutable_attribute(0)->set_f(0.2f); }},
+        Change{"hard_sigmoid_offset", kOther, "node gate (HardSigmoid) is not",
+               [](Model& m) { node(m, "gate").mutable_attribute(1)->set_f(0.25f); }},
+        Change{"hard_sigmoid_defaults", kOther, "has no number alpha",
+               [](Model& m) { node(m, "gate").clear_attribute(); }},
+        Change{"other_axes", kOther, "adds other axes",
+               [](Model& m) { (*tensor(m, "unsqueezed/axes").mutable_raw_data())[0] = 1; }},
+        Change{"axes_from_a_node", kOther, "is not an initializer",
+               [](Model& m) { node(m, "gated/unsqueezed").set_input(1, "gate"); }},
+        Change{"not_multiplied", kOther, "stands where Mul by gated/unsqueezed should",
+               [](Model& m) { node(m, "gated").set_op_type("Add"); }},
+        Change{"multiplied_by_another", kOther, "stands where Mul by gated/unsqueezed should",
+               [](Model& m) { node(m, "gated").set_input(1, "swish"); }},
+        Change{"multiplied_from_the_left", kOther, "stands where Mul",
+               [](Model& m) {
+                 node(m, "gated").set_input(0, "gated/unsqueezed");
+                 node(m, "gated").set_input(1, "swish");
+               }},
+        Change{"a_picture_is_unsqueezed", kOther, "one value a channel",
+               [](Model& m) { node(m, "gated/unsqueezed").set_input(0, "swish"); }},
+        Change{"channels_are_multiplied", kOther, "one value a channel",
+               [](Model& m) { node(m, "gated").set_input(0, "gate"); }},
+        Change{"broadcast_without_axes", kOther, "node square (Mul) has inputs [8,8,4] and [4]",
+               [](Model& m) { node(m, "square").set_input(1, "gate"); }},
+        Change{"factors_of_other_channels", kBad, "gated (multiply)",
+               [](Model& m) { node(m, "gated").set_input(0, "input"); }},
+        Change{"ends_with_unsqueeze", kBad, "ends with an Unsqueeze",
+               [](Model& m) { m.mutable_graph()->mutable_node()->DeleteSubrange(10, 2); }}),
+    [](const auto& param) { return std::string(param.param.name); });
+
 TEST(OddOnnx, NamesInMessagesAreShortAndOneLine) {
   const Bytes bytes = changed(
       [](Model& m) { node(m, "r").set_op_type("Evil\n\x1b[31m" + std::string(100'000, 'x')); });

@@ -31,6 +31,17 @@ inline OnnxModel small_model() {
           .metadata = {{"labels", "[]"}, {"a", "b"}}};
 }
 
+/// The operators of a gated block, and a product of equal shapes.
+inline OnnxModel gated_model() {
+  GraphBuilder g({8, 8, 3});
+  ValueId x = g.apply(Op::kHardSwish, "swish", g.conv("c", g.input(), {.channels = 4}));
+  ValueId gate = g.dense("fc", g.apply(Op::kGlobalAveragePool, "pool", x), 4);
+  gate = g.apply(Op::kHardSigmoid, "gate", gate);
+  x = g.multiply("gated", x, gate);
+  x = g.multiply("square", x, x);
+  return {.network = test::with_random_weights(g.finish(x)), .preprocessing = {}, .metadata = {}};
+}
+
 inline ::onnx::ModelProto parse(const Bytes& bytes) {
   ::onnx::ModelProto model;
   EXPECT_TRUE(model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));

@@ -104,12 +104,32 @@ TEST(OnnxRoundTrip, AsymmetricPadding) {
 }
 
 TEST(OnnxRoundTrip, EveryActivation) {
-  for (const Op op : {Op::kRelu, Op::kRelu6, Op::kSoftmax, Op::kSigmoid}) {
+  for (const Op op :
+       {Op::kRelu, Op::kRelu6, Op::kSoftmax, Op::kSigmoid, Op::kHardSigmoid, Op::kHardSwish}) {
     expect_chain_round_trip([&](GraphBuilder& g, ValueId x) { return g.apply(op, "a", x); });
     expect_chain_round_trip([&](GraphBuilder& g, ValueId x) {
       return g.apply(op, "b", g.apply(op, "a", g.apply(Op::kGlobalAveragePool, "p", x)));
     });
   }
+}
+
+TEST(OnnxRoundTrip, ProductsOfOneShapeAndByChannel) {
+  expect_chain_round_trip([](GraphBuilder& g, ValueId x) {
+    x = g.multiply("m", x, g.apply(Op::kHardSwish, "s", x));
+    return g.multiply("n", x, x);
+  });
+  expect_chain_round_trip([](GraphBuilder& g, ValueId x) {
+    const ValueId pooled = g.apply(Op::kGlobalAveragePool, "p", x);
+    const ValueId gate = g.apply(Op::kHardSigmoid, "g", pooled);
+    const ValueId once = g.multiply("once", x, gate);
+    const ValueId twice = g.multiply("twice", once, pooled);
+    return g.multiply("square", gate, g.apply(Op::kGlobalAveragePool, "q", twice));
+  });
+  // A picture of one pixel is told from its channels.
+  expect_chain_round_trip([](GraphBuilder& g, ValueId x) {
+    x = g.conv("c", x, {.channels = 3, .stride = 9});
+    return g.multiply("m", x, g.apply(Op::kGlobalAveragePool, "p", x));
+  });
 }
 
 class OnnxRate : public testing::TestWithParam<float> {};

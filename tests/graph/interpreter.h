@@ -61,6 +61,17 @@ class Interpreter {
       case Op::kSigmoid:
         for (double& e : x) e = 1 / (1 + std::exp(-e));
         return x;
+      case Op::kHardSigmoid:
+        for (double& e : x) e = std::clamp(e + 3, 0.0, 6.0) / 6;
+        return x;
+      case Op::kHardSwish:
+        for (double& e : x) e *= std::clamp(e + 3, 0.0, 6.0) / 6;
+        return x;
+      case Op::kMultiply: {
+        const Values& by = value(node.inputs[1]);
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] *= by[i % by.size()];
+        return x;
+      }
       case Op::kSoftmax: {
         double sum = 0;
         for (double& e : x) sum += e = std::exp(e);

@@ -181,6 +181,30 @@ TEST(InferShape, AddNeedsEqualShapes) {
   });
 }
 
+TEST(InferShape, MultiplyTakesOneShapeOrOneFactorAChannel) {
+  const Node node{.op = Op::kMultiply, .name = "m", .inputs = {0, 0}};
+  EXPECT_EQ(infer(node, {{5, 6, 2}, {5, 6, 2}}), (Shape{5, 6, 2}));
+  EXPECT_EQ(infer(node, {{5, 6, 2}, {2}}), (Shape{5, 6, 2}));
+  EXPECT_EQ(infer(node, {{7}, {7}}), (Shape{7}));
+  for (const auto& [a, b] : {std::pair<Shape, Shape>{{5, 6, 2}, {5}},
+                             {{5, 6, 2}, {1, 1, 2}},
+                             {{5, 6, 2}, {6, 5, 2}},
+                             {{2}, {5, 6, 2}},
+                             {{7}, {1}},
+                             {{6, 2}, {2}},
+                             {{5, 6, 2}, Shape{}}}) {
+    test::expect_error(
+        ErrorKind::kBadInput,
+        AllOf(HasSubstr("m (multiply)"), HasSubstr(a.to_string()), HasSubstr(b.to_string())),
+        [&, &a = a, &b = b] {
+          infer(node, {a, b});
+        });
+  }
+  test::expect_error(ErrorKind::kBadInput, HasSubstr("1 inputs"), [&] {
+    infer(node, {{5, 6, 2}});
+  });
+}
+
 TEST(InferShape, PoolTakesTheAreaAway) {
   const Node node{.op = Op::kGlobalAveragePool, .name = "p", .inputs = {0}};
   EXPECT_EQ(infer(node, {{7, 7, 1280}}), (Shape{1280}));
@@ -202,7 +226,8 @@ TEST(InferShape, DropoutRateIsAShare) {
 }
 
 TEST(InferShape, ElementwiseKeepsTheShape) {
-  for (const Op op : {Op::kRelu, Op::kRelu6, Op::kSoftmax, Op::kSigmoid, Op::kDropout}) {
+  for (const Op op : {Op::kRelu, Op::kRelu6, Op::kSoftmax, Op::kSigmoid, Op::kDropout,
+                      Op::kHardSigmoid, Op::kHardSwish}) {
     const Node node{.op = op, .name = "e", .inputs = {0}};
     EXPECT_EQ(infer(node, {{7, 3, 2}}), (Shape{7, 3, 2}));
     EXPECT_EQ(infer(node, {{9}}), (Shape{9}));

@@ -295,6 +295,21 @@ TEST(FoldBatchNorm, ADropoutAtTheEndGivesWayToItsInput) {
   EXPECT_EQ(folded.graph.name(folded.graph.output()), "r");
 }
 
+TEST(FoldBatchNorm, KeepsTheFunctionOfAGatedBlock) {
+  GraphBuilder builder({5, 5, 2});
+  ValueId x = builder.conv("c", builder.input(), {.channels = 4, .kernel = 3});
+  x = builder.apply(Op::kHardSwish, "s", builder.batch_norm("b1", x, 1e-3f));
+  ValueId gate = builder.dense("d", builder.apply(Op::kGlobalAveragePool, "p", x), 4);
+  gate = builder.apply(Op::kHardSigmoid, "g", gate);
+  x = builder.batch_norm("b2", builder.multiply("m", x, gate), 1e-3f);
+  Network network{builder.finish(x), {}};
+  network.weights = random_weights(network.graph);
+  const Network folded = fold_batch_norm(network);
+  EXPECT_EQ(folded.graph.nodes().size(), network.graph.nodes().size() - 1);  // b2 has no kernel
+  check_weights(folded.graph, folded.weights);
+  expect_near(run(folded.graph, folded.weights), run(network.graph, network.weights), 1e-5);
+}
+
 TEST(FoldBatchNorm, RefusesAVarianceThatIsNotPositive) {
   Network network = small_base();
   Tensor variance = network.weights.at("bn_Conv1/moving_variance");
@@ -376,6 +391,15 @@ TEST(Fingerprint, ChangesWithAttributesShapesAndOutput) {
     return fingerprint(builder.finish(1), {});
   };
   EXPECT_NE(relu(Op::kRelu), relu(Op::kRelu6));
+  EXPECT_NE(relu(Op::kHardSwish), relu(Op::kHardSigmoid));
+  const auto product = [](bool swapped) {
+    GraphBuilder builder({4});
+    const ValueId a = builder.apply(Op::kHardSwish, "a", builder.input());
+    const ValueId b = swapped ? builder.multiply("m", builder.input(), a)
+                              : builder.multiply("m", a, builder.input());
+    return fingerprint(builder.finish(b), {});
+  };
+  EXPECT_NE(product(false), product(true));
   const auto dropout = [](float rate) {
     GraphBuilder builder({4});
     builder.dropout("d", builder.input(), rate);

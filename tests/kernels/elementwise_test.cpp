@@ -36,6 +36,35 @@ TEST(ReferenceElementwise, SigmoidIsFiniteAtTheEnds) {
   EXPECT_DOUBLE_EQ(y[3], 0.73105857863000487925);
 }
 
+TEST(ReferenceElementwise, HardSigmoidIsExactlyZeroAndOneAtTheEnds) {
+  const std::vector<double> x{-1000, -3, -1.5, 0, 1.5, 3, 1000};
+  EXPECT_THAT(hard_sigmoid(all(x)), ElementsAre(0, 0, 0.25, 0.5, 0.75, 1, 1));
+  EXPECT_THAT(hard_swish(all(x)), ElementsAre(-0.0, -0.0, -0.375, 0, 1.125, 3, 1000));
+}
+
+TEST(ReferenceElementwise, ComplexStepGivesTheHardActivationsDerivatives) {
+  for (const double value : {-20.0, -2.9, -1.5, 0.0, 0.3, 2.9, 4.0}) {
+    const std::vector<Complex> x{{value, kStep}};
+    const bool inside = value > -3 && value < 3;
+    EXPECT_NEAR(hard_sigmoid(all(x))[0].imag() / kStep, inside ? 1.0 / 6 : 0, 1e-15);
+    const double swish = inside ? (2 * value + 3) / 6 : value < 0 ? 0 : 1;
+    EXPECT_NEAR(hard_swish(all(x))[0].imag() / kStep, swish, 1e-15);
+  }
+}
+
+TEST(ReferenceElementwise, MultiplyIsValueByValueOrByChannel) {
+  const std::vector<float> a{1, 2, 3, 4, 5, 6}, b{2, 0, -1, 1, 0.5f, 10}, gate{10, 100, 1000};
+  EXPECT_THAT(multiply(all(a), all(b)), ElementsAre(2, 0, -3, 4, 2.5f, 60));
+  EXPECT_THAT(multiply(all(a), all(gate)), ElementsAre(10, 200, 3000, 40, 500, 6000));
+}
+
+TEST(ReferenceElementwise, ComplexStepGivesTheProductsDerivatives) {
+  const std::vector<Complex> a{{2, kStep}, 3}, b{5, {7, kStep}};
+  const auto y = multiply(all(a), all(b));
+  EXPECT_EQ(y[0].imag() / kStep, 5);
+  EXPECT_EQ(y[1].imag() / kStep, 3);
+}
+
 TEST(ReferenceElementwise, BatchNormMakesMeanBetaAndDeviationGamma) {
   const std::vector<double> gamma{2, 1}, beta{10, -1}, mean{5, 0}, variance{9, 4};
   const BatchNorm<double> norm{.gamma = gamma, .beta = beta, .mean = mean, .variance = variance};

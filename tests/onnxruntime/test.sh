@@ -28,3 +28,5 @@ else
 fi
 "$dump" run/model.onnx . "${pictures[@]}"
 node "$here/compare.mjs" run/model.onnx .
+"$dump" --operators operators
+node "$here/compare.mjs" operators/model.onnx operators

@@ -35,7 +35,10 @@ class EveryHead : public testing::TestWithParam<HeadCase> {
     options.loss = GetParam().loss;
     options.optimizer = GetParam().optimizer;
     options.hidden = 16;
-    options.learning_rate = GetParam().optimizer == OptimizerKind::kSgd ? 0.05f : 0.01f;
+    const bool momentum = GetParam().optimizer == OptimizerKind::kSgd ||
+                          GetParam().optimizer == OptimizerKind::kNesterov;
+    options.learning_rate = momentum ? 0.05f : 0.01f;
+    if (GetParam().optimizer == OptimizerKind::kAdam) options.weight_decay = 0.01f;
     options.epochs = 30;
     return options;
   }
@@ -85,12 +88,15 @@ TEST_P(EveryHead, GivesProbabilities) {
 
 INSTANTIATE_TEST_SUITE_P(
     Heads, EveryHead,
-    testing::Values(HeadCase{HeadKind::kLinear, LossKind::kSoftmax, OptimizerKind::kAdam, 2},
-                    HeadCase{HeadKind::kLinear, LossKind::kSigmoid, OptimizerKind::kAdam, 2},
+    testing::Values(HeadCase{HeadKind::kLinear, LossKind::kSoftmax, OptimizerKind::kAdamw, 2},
+                    HeadCase{HeadKind::kLinear, LossKind::kSigmoid, OptimizerKind::kAdamw, 2},
                     HeadCase{HeadKind::kLinear, LossKind::kSoftmax, OptimizerKind::kSgd, 3},
-                    HeadCase{HeadKind::kLinear, LossKind::kSigmoid, OptimizerKind::kAdam, 3},
-                    HeadCase{HeadKind::kMlp, LossKind::kSoftmax, OptimizerKind::kAdam, 3},
-                    HeadCase{HeadKind::kMlp, LossKind::kSigmoid, OptimizerKind::kSgd, 2}));
+                    HeadCase{HeadKind::kLinear, LossKind::kSigmoid, OptimizerKind::kAdamw, 3},
+                    HeadCase{HeadKind::kMlp, LossKind::kSoftmax, OptimizerKind::kAdamw, 3},
+                    HeadCase{HeadKind::kMlp, LossKind::kSigmoid, OptimizerKind::kSgd, 2},
+                    HeadCase{HeadKind::kMlp, LossKind::kSoftmax, OptimizerKind::kNesterov, 3},
+                    HeadCase{HeadKind::kLinear, LossKind::kSoftmax, OptimizerKind::kAdam, 3},
+                    HeadCase{HeadKind::kMlp, LossKind::kSoftmax, OptimizerKind::kRmsprop, 2}));
 
 TEST(TrainHead, IsNotMovedByTheScaleAndPlaceOfTheFeatures) {
   const Clouds train({.spread = 1.0f});
@@ -359,6 +365,21 @@ TEST(TrainHead, SaysEpochAndRateWhenTheLossIsNoNumber) {
   options.learning_rate = 1e38f;
   expect_error(ErrorKind::kBadInput, "try a smaller one",
                [&] { (void)train_head(sound.all(), kNone, 2, options); });
+}
+
+TEST(TrainHead, RunsTheRateAlongTheScheduleThatIsAskedFor) {
+  const Clouds train({});  // 60 pictures: two batches an epoch
+  for (const ScheduleKind kind : kScheduleKinds) {
+    TrainOptions options;
+    options.schedule = kind;
+    options.epochs = 10;
+    const Schedule schedule{
+        .kind = kind, .peak = options.learning_rate, .warmup = options.warmup, .total = 20};
+    const TrainedHead trained = train_head(train.all(), kNone, 2, options);
+    for (const EpochResult& row : trained.history) {
+      EXPECT_EQ(row.learning_rate, schedule.rate(2 * row.epoch - 1)) << name_of(kind);
+    }
+  }
 }
 
 TEST(TrainHead, RefusesOptionsOutOfRange) {

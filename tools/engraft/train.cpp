@@ -24,6 +24,7 @@ struct TrainArguments {
   OutputOptions output;
   TrainRequest request;
   std::optional<float> dropout;
+  std::optional<float> weight_decay;
   std::optional<fs::path> cache;
   bool no_cache = false;
   fs::path out;
@@ -31,6 +32,16 @@ struct TrainArguments {
 
 /// The tutorial's share for a hidden layer; a linear head needs less.
 constexpr float kMlpDropout = 0.5f;
+/// The default is for decoupled decay, and far too much for a penalty in the gradient.
+constexpr float kAdamWeightDecay = 0;
+
+/// An option's words, as name_of() has them.
+template <typename Enum, std::size_t n>
+std::map<std::string, Enum> by_name(const Enum (&kinds)[n]) {
+  std::map<std::string, Enum> values;
+  for (const Enum kind : kinds) values.emplace(name_of(kind), kind);
+  return values;
+}
 
 template <typename Enum>
 CLI::CheckedTransformer choice(const std::map<std::string, Enum>& values) {
@@ -99,7 +110,8 @@ void declare_head(CLI::App& sub, TrainArguments& arguments) {
       ->group(group);
 }
 
-void declare_optimizer(CLI::App& sub, TrainOptions& training) {
+void declare_optimizer(CLI::App& sub, TrainArguments& arguments) {
+  TrainOptions& training = arguments.request.training;
   const std::string group = "Training";
   sub.add_option("--epochs", training.epochs, fmt::format("[{}]", training.epochs))
       ->type_name("N")
@@ -111,21 +123,32 @@ void declare_optimizer(CLI::App& sub, TrainOptions& training) {
   sub.add_option("--batch", training.batch, fmt::format("Pictures a step [{}]", training.batch))
       ->type_name("N")
       ->group(group);
-  sub.add_option("--optimizer", training.optimizer, "adam or sgd (with momentum) [adam]")
-      ->transform(
-          choice<OptimizerKind>({{"adam", OptimizerKind::kAdam}, {"sgd", OptimizerKind::kSgd}}))
+  sub.add_option("--optimizer", training.optimizer,
+                 fmt::format("sgd (with momentum), nesterov, adam, adamw, rmsprop [{}]",
+                             name_of(training.optimizer)))
+      ->transform(choice(by_name(kOptimizerKinds)))
       ->type_name("KIND")
       ->group(group);
-  sub.add_option("--momentum", training.momentum, fmt::format("Of sgd [{:g}]", training.momentum))
+  sub.add_option("--momentum", training.momentum,
+                 fmt::format("Of sgd and nesterov [{:g}]", training.momentum))
       ->type_name("SHARE")
       ->group(group);
-  sub.add_option("--weight-decay", training.weight_decay,
-                 fmt::format("Decoupled, on kernels only [{:g}]", training.weight_decay))
+  sub.add_option("--weight-decay", arguments.weight_decay,
+                 fmt::format("Of kernels; decoupled, but with adam a penalty in the gradient "
+                             "[{:g}, adam {:g}]",
+                             training.weight_decay, kAdamWeightDecay))
       ->type_name("RATE")
+      ->group(group);
+  sub.add_option("--schedule", training.schedule,
+                 fmt::format("How the rate runs from its peak: constant, cosine, step (a tenth "
+                             "after each third), one-cycle [{}]",
+                             name_of(training.schedule)))
+      ->transform(choice(by_name(kScheduleKinds)))
+      ->type_name("KIND")
       ->group(group);
   sub.add_option(
          "--warmup", training.warmup,
-         fmt::format("Share of all steps in which the rate rises; then it falls as a cosine [{:g}]",
+         fmt::format("Share of all steps in which the rate rises; one-cycle has its own [{:g}]",
                      training.warmup))
       ->type_name("SHARE")
       ->group(group);
@@ -183,6 +206,7 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
       {"lr", training.learning_rate},
       {"momentum", training.momentum},
       {"weight_decay", training.weight_decay},
+      {"schedule", name_of(training.schedule)},
       {"warmup", training.warmup},
       {"epochs", training.epochs},
       {"batch", training.batch},
@@ -207,6 +231,11 @@ TrainRequest make_request(const TrainArguments& arguments) {
     request.training.dropout = *arguments.dropout;
   } else if (request.training.head == HeadKind::kMlp) {
     request.training.dropout = kMlpDropout;
+  }
+  if (arguments.weight_decay) {
+    request.training.weight_decay = *arguments.weight_decay;
+  } else if (request.training.optimizer == OptimizerKind::kAdam) {
+    request.training.weight_decay = kAdamWeightDecay;
   }
   request.arguments = arguments_json(arguments, request);
   return request;
@@ -294,7 +323,7 @@ void declare_train(CLI::App& app, Command& command) {
       ->excludes(cache);
   arguments->output.declare(*sub);
   declare_head(*sub, *arguments);
-  declare_optimizer(*sub, arguments->request.training);
+  declare_optimizer(*sub, *arguments);
   sub->footer(R"(Examples:
   engraft train photos/                                   one folder per class
   engraft train photos/ --labels metadata.csv --class-names clean,dirty

@@ -6,29 +6,26 @@
 namespace engraft {
 namespace {
 
-bool is_activation(Op op) {
-  return op == Op::kRelu || op == Op::kRelu6 || op == Op::kSigmoid;
-}
-
 bool is_convolution(Op op) {
   return op == Op::kConv || op == Op::kDepthwiseConv;
 }
 
 bool takes_activation(const Step& step) {
-  return is_convolution(step.op) || step.op == Op::kDense || step.op == Op::kAdd;
+  return is_convolution(step.op) || step.op == Op::kDense || step.has_two_operands();
 }
 
 class Lowering {
  public:
-  explicit Lowering(const Graph& graph)
+  Lowering(const Graph& graph, LowerFor use)
       : graph_(graph),
+        use_(use),
         alias_(static_cast<std::size_t>(graph.value_count())),
         needed_(alias_.size(), false),
         last_reader_(alias_.size(), -1),
         readers_(alias_.size(), 0) {
     for (std::size_t i = 0; i < alias_.size(); ++i) alias_[i] = static_cast<ValueId>(i);
     for (const Node& node : graph.nodes()) {
-      if (node.op == Op::kDropout) alias_[at(node.output)] = resolve(node.inputs[0]);
+      if (vanishes(node)) alias_[at(node.output)] = resolve(node.inputs[0]);
     }
     count_readers();
   }
@@ -36,7 +33,7 @@ class Lowering {
   StepList run() {
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.nodes()[i];
-      if (node.op == Op::kDropout || !needed_[at(node.output)]) continue;
+      if (vanishes(node) || !needed_[at(node.output)]) continue;
       if (fuse_activation(node) || fuse_addition(node, static_cast<int>(i))) continue;
       append(node);
     }
@@ -45,7 +42,10 @@ class Lowering {
 
  private:
   static std::size_t at(ValueId value) { return static_cast<std::size_t>(value); }
-  /// Dropout is the identity: its output is another name of its input.
+  /// In inference dropout is the identity: its output is another name of its input.
+  [[nodiscard]] bool vanishes(const Node& node) const {
+    return node.op == Op::kDropout && use_ == LowerFor::kInference;
+  }
   [[nodiscard]] ValueId resolve(ValueId value) const { return alias_[at(value)]; }
 
   void count_readers() {
@@ -55,7 +55,7 @@ class Lowering {
     last_reader_[at(resolve(graph_.output()))] = static_cast<int>(nodes.size());
     for (int i = static_cast<int>(nodes.size()) - 1; i >= 0; --i) {
       const Node& node = nodes[static_cast<std::size_t>(i)];
-      if (node.op == Op::kDropout || !needed_[at(node.output)]) continue;
+      if (vanishes(node) || !needed_[at(node.output)]) continue;
       for (const ValueId input : node.inputs) {
         const std::size_t value = at(resolve(input));
         needed_[value] = true;
@@ -77,8 +77,15 @@ class Lowering {
               .output = node.output,
               .parameters = node.parameters,
               .attributes = node.attributes};
-    if (node.op == Op::kAdd) step.addend = resolve(node.inputs[1]);
+    if (step.has_two_operands()) step.addend = resolve(node.inputs[1]);
     steps_.push_back(std::move(step));
+  }
+
+  [[nodiscard]] bool takes(const Step& step, Op activation) const {
+    if (use_ == LowerFor::kInference) return takes_activation(step);
+    const bool can_be_told = activation == Op::kRelu || activation == Op::kRelu6;
+    return can_be_told && !step.has_two_operands() &&
+           (takes_activation(step) || step.op == Op::kBatchNorm);
   }
 
   bool fuse_activation(const Node& node) {
@@ -86,14 +93,14 @@ class Lowering {
     const ValueId x = resolve(node.inputs[0]);
     const auto maker = maker_of(x);
     if (maker == steps_.end() || readers_[at(x)] != 1) return false;
-    if (!takes_activation(*maker) || maker->activation) return false;
+    if (!takes(*maker, node.op) || maker->activation) return false;
     maker->activation = node.op;
     maker->output = node.output;
     return true;
   }
 
   bool fuse_addition(const Node& node, int index) {
-    if (node.op != Op::kAdd) return false;
+    if (node.op != Op::kAdd || use_ == LowerFor::kTraining) return false;
     const ValueId a = resolve(node.inputs[0]);
     const ValueId b = resolve(node.inputs[1]);
     return fuse_addition_into(b, a, node, index) || fuse_addition_into(a, b, node, index);
@@ -117,6 +124,7 @@ class Lowering {
   }
 
   const Graph& graph_;
+  LowerFor use_;
   std::vector<ValueId> alias_;
   std::vector<bool> needed_;
   std::vector<int> last_reader_;  ///< node that reads a value last
@@ -127,8 +135,13 @@ class Lowering {
 
 }  // namespace
 
-StepList lower(const Graph& graph) {
-  return Lowering(graph).run();
+bool is_activation(Op op) {
+  return op == Op::kRelu || op == Op::kRelu6 || op == Op::kSigmoid || op == Op::kHardSigmoid ||
+         op == Op::kHardSwish;
+}
+
+StepList lower(const Graph& graph, LowerFor use) {
+  return Lowering(graph, use).run();
 }
 
 }  // namespace engraft

@@ -8,6 +8,9 @@
 
 namespace engraft {
 
+/// Operators that a primitive can apply to its result on the way out.
+[[nodiscard]] bool is_activation(Op op);
+
 /// What one primitive computes: y = activation(op(x) + addend).
 struct Step {
   Op op = Op::kAdd;
@@ -16,14 +19,20 @@ struct Step {
   ValueId output = 0;
   std::vector<std::string> parameters{};
   Attributes attributes{};
-  /// kAdd: the second operand. kConv, kDepthwiseConv: the result is added to this value and takes
-  /// over its memory.
+  /// kAdd, kMultiply: the second operand. kConv, kDepthwiseConv: the result is added to this value
+  /// and takes over its memory.
   std::optional<ValueId> addend{};
-  std::optional<Op> activation{};  ///< kRelu, kRelu6 or kSigmoid
+  std::optional<Op> activation{};  ///< one for which is_activation() holds
 
+  [[nodiscard]] bool has_two_operands() const { return op == Op::kAdd || op == Op::kMultiply; }
   /// True when the output stands where the addend stood.
-  [[nodiscard]] bool in_place() const { return addend && op != Op::kAdd; }
+  [[nodiscard]] bool in_place() const { return addend && !has_two_operands(); }
 };
+
+/// What the steps are for. Back-propagation needs more of what was computed on the way: for it,
+/// dropout stays, nothing is overwritten, and only those activations are fused whose gradient can
+/// be told from their result (kRelu, kRelu6), into convolutions, dense layers and batch norms.
+enum class LowerFor { kInference, kTraining };
 
 /// The steps that a graph's output needs, in the order in which they run. Activations are fused
 /// into the step whose result they alone read; a residual addition into the convolution that makes
@@ -34,6 +43,6 @@ struct StepList {
   ValueId output = 0;  ///< may be the input
 };
 
-[[nodiscard]] StepList lower(const Graph& graph);
+[[nodiscard]] StepList lower(const Graph& graph, LowerFor use = LowerFor::kInference);
 
 }  // namespace engraft

@@ -97,7 +97,7 @@ class OneDnnOperation final : public Operation {
       if (desc.get_size() > 0) bound->add(argument, dnnl::memory(desc, compiled_.engine, at));
     };
     place(DNNL_ARG_SRC, compiled_.input, operands.input);
-    place(DNNL_ARG_SRC_1, compiled_.addend, operands.addend);
+    place(DNNL_ARG_SRC_1, compiled_.addend, operands.addend ? operands.addend : operands.input);
     place(DNNL_ARG_DST, compiled_.output, operands.output);
     place(DNNL_ARG_SCRATCHPAD, compiled_.scratch, operands.scratch);
     for (std::size_t i = 0; i < packed_.size(); ++i) {
@@ -136,6 +136,12 @@ void append_activation(dnnl::post_ops& post, Op activation) {
       return post.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
     case Op::kRelu6:
       return post.append_eltwise(1, dnnl::algorithm::eltwise_clip, 0, 6);
+    case Op::kHardSwish:
+      return post.append_eltwise(1, dnnl::algorithm::eltwise_hardswish, 0, 0);
+    case Op::kHardSigmoid:
+      // No algorithm twice: oneDNN 2.6 gives both the arguments of the second.
+      post.append_eltwise(1, dnnl::algorithm::eltwise_linear, 1, 3);
+      return post.append_eltwise(1.0f / 6, dnnl::algorithm::eltwise_bounded_relu, 6, 0);
     default:
       return post.append_eltwise(1, dnnl::algorithm::eltwise_logistic, 0, 0);
   }
@@ -269,11 +275,39 @@ Compiled add(const OperationSpec& spec, const dnnl::engine& engine) {
   return compiled;
 }
 
+/// [H,W,C] by [H,W,C], or by a picture's own [C] at every pixel.
+Compiled multiply(const OperationSpec& spec, const dnnl::engine& engine) {
+  const bool gated = spec.second && *spec.second != spec.input;
+  const memory::desc values = gated ? pictures(spec.input, spec.batch) : rows(spec);
+  const memory::desc factors =
+      gated ? pictures({1, 1, spec.input[2]}, spec.batch) : memory::desc(values);
+  const dnnl::binary::desc desc(dnnl::algorithm::binary_mul, values, factors, values);
+  Compiled compiled = finish<dnnl::binary>(engine, {desc, attributes(spec.step), engine});
+  compiled.input = values;
+  compiled.addend = factors;
+  return compiled;
+}
+
+/// oneDNN has hard sigmoid as the end of another primitive alone: it follows on max(x, x).
+Compiled hard_sigmoid(const OperationSpec& spec, const dnnl::engine& engine) {
+  const memory::desc values = rows(spec);
+  dnnl::primitive_attr attribute = attributes(spec.step);
+  dnnl::post_ops post;
+  append_activation(post, Op::kHardSigmoid);
+  attribute.set_post_ops(post);
+  const dnnl::binary::desc desc(dnnl::algorithm::binary_max, values, values, values);
+  Compiled compiled = finish<dnnl::binary>(engine, {desc, attribute, engine});
+  compiled.input = values;
+  compiled.addend = values;
+  return compiled;
+}
+
 Compiled activation(const OperationSpec& spec, const dnnl::engine& engine) {
   const Op op = spec.step.op;
-  const auto algorithm = op == Op::kRelu    ? dnnl::algorithm::eltwise_relu
-                         : op == Op::kRelu6 ? dnnl::algorithm::eltwise_clip
-                                            : dnnl::algorithm::eltwise_logistic;
+  const auto algorithm = op == Op::kRelu        ? dnnl::algorithm::eltwise_relu
+                         : op == Op::kRelu6     ? dnnl::algorithm::eltwise_clip
+                         : op == Op::kHardSwish ? dnnl::algorithm::eltwise_hardswish
+                                                : dnnl::algorithm::eltwise_logistic;
   const dnnl::eltwise_forward::desc desc(kInference, algorithm, rows(spec), 0,
                                          op == Op::kRelu6 ? 6.0f : 0.0f);
   Compiled compiled = finish<dnnl::eltwise_forward>(engine, {desc, attributes(spec.step), engine});
@@ -306,7 +340,12 @@ Compiled compile(const OperationSpec& spec) {
     case Op::kRelu:
     case Op::kRelu6:
     case Op::kSigmoid:
+    case Op::kHardSwish:
       return activation(spec, engine);
+    case Op::kHardSigmoid:
+      return hard_sigmoid(spec, engine);
+    case Op::kMultiply:
+      return multiply(spec, engine);
     case Op::kSoftmax:
       return softmax(spec, engine);
     case Op::kDropout:

@@ -11,7 +11,7 @@ namespace engraft {
 /// Where a step finds its values in one workspace.
 struct Operands {
   float* input = nullptr;
-  float* addend = nullptr;  ///< kAdd only: a fused addend stands in output
+  float* addend = nullptr;  ///< kAdd, kMultiply only: a fused addend stands in output
   float* output = nullptr;
   std::byte* scratch = nullptr;
 };
@@ -39,8 +39,9 @@ class Operation {
 /// What make_operation compiles.
 struct OperationSpec {
   const Step& step;
-  const Shape& input;   ///< of one picture
-  const Shape& output;  ///< of one picture
+  const Shape& input;             ///< of one picture
+  const Shape& output;            ///< of one picture
+  const Shape* second = nullptr;  ///< kMultiply: of one picture's second operand
   int batch = 1;
 };
 

@@ -61,10 +61,12 @@ void Plan::Impl::compile_steps(const Graph& graph) {
   for (const Stage& stage : stages) {
     for (int i = stage.first; i < stage.last; ++i) {
       const Step& step = list.steps[static_cast<std::size_t>(i)];
-      operations.push_back(make_operation({.step = step,
-                                           .input = graph.shape(step.input),
-                                           .output = graph.shape(step.output),
-                                           .batch = stage.pictures}));
+      operations.push_back(
+          make_operation({.step = step,
+                          .input = graph.shape(step.input),
+                          .output = graph.shape(step.output),
+                          .second = step.addend ? &graph.shape(*step.addend) : nullptr,
+                          .batch = stage.pictures}));
       scratch_bytes.push_back(operations.back()->scratch_bytes());
     }
   }

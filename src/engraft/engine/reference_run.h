@@ -80,6 +80,12 @@ std::vector<T> run_node(const Graph& graph, const Node& node,
       return reference::relu6(input(0));
     case Op::kSigmoid:
       return reference::sigmoid(input(0));
+    case Op::kHardSigmoid:
+      return reference::hard_sigmoid(input(0));
+    case Op::kHardSwish:
+      return reference::hard_swish(input(0));
+    case Op::kMultiply:
+      return reference::multiply(input(0), input(1));
     case Op::kAdd:
       return reference::add(input(0), input(1));
     case Op::kGlobalAveragePool:

@@ -24,14 +24,14 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata;
 };
 
-/// ONNX, opset 13. Input "image": float [N,H,W,3], upright RGB 0…255; scaling, channel order and
-/// layout are nodes inside (x = pixel · scale + offset, rounded to float after either). Output:
-/// "probabilities", float [N,C], if the graph ends in softmax or sigmoid, else the graph's output
-/// under its own name; one of rank 3 is [N,C,H,W]. Batch norm and dropout are kept as they are, so
-/// that reading gives the same Graph and, of the weights that it uses, the same bits. Equal input
-/// gives equal bytes.
-/// Throws Error(kUsage) for a network that does not take [H,W,3] and for names that collide in
-/// ONNX, where values and parameters share one space; what check_weights throws.
+/// ONNX, opset 13, or 14 for a network with a hard swish. Input "image": float [N,H,W,3], upright
+/// RGB 0…255; scaling, channel order and layout are nodes inside (x = pixel · scale + offset,
+/// rounded to float after either). Output: "probabilities", float [N,C], if the graph ends in
+/// softmax or sigmoid, else the graph's output under its own name; one of rank 3 is [N,C,H,W].
+/// Batch norm and dropout are kept as they are, so that reading gives the same Graph and, of the
+/// weights that it uses, the same bits. Equal input gives equal bytes. Throws Error(kUsage) for a
+/// network that does not take [H,W,3] and for names that collide in ONNX, where values and
+/// parameters share one space; what check_weights throws.
 [[nodiscard]] Bytes write_onnx(const OnnxModel& model);
 
 /// Reads what write_onnx writes. Throws Error(kBadInput) for damaged or truncated bytes and

@@ -32,10 +32,17 @@ inline constexpr std::string_view kShifted = "image/shifted";
 inline constexpr std::string_view kToNchw = "image/to_nchw";
 inline constexpr std::string_view kClipMin = "relu6/min";
 inline constexpr std::string_view kClipMax = "relu6/max";
-inline constexpr std::string_view kRatioSuffix = "/ratio";  ///< of a dropout
-inline constexpr std::string_view kMeanSuffix = "/mean";    ///< [N,C,1,1], before it is flattened
+inline constexpr std::string_view kGateAxes = "unsqueezed/axes";  ///< int64 {2,3}
+inline constexpr std::string_view kGateSuffix = "/unsqueezed";    ///< [N,C,1,1], a factor a channel
+inline constexpr std::string_view kRatioSuffix = "/ratio";        ///< of a dropout
+inline constexpr std::string_view kMeanSuffix = "/mean";  ///< [N,C,1,1], before it is flattened
 
 inline constexpr int kOpset = 13;
-inline constexpr int kIrVersion = 7;  ///< the one that opset 13 came with
+inline constexpr int kHardSwishOpset = 14;  ///< of networks with a HardSwish, which came with it
+inline constexpr int kIrVersion = 7;        ///< the one that opsets 13 and 14 came with
+
+// HardSigmoid is max(0, min(1, α·x + β)).
+inline constexpr float kHardSigmoidAlpha = 1.0f / 6;
+inline constexpr float kHardSigmoidBeta = 0.5f;
 
 }  // namespace engraft::onnx_format

@@ -44,10 +44,13 @@ class Reader {
   void check_versions() const {
     if (!model_.has_graph()) damaged("holds no graph");
     if (model_.opset_import_size() != 1 || !model_.opset_import(0).domain().empty() ||
-        model_.opset_import(0).version() != kOpset) {
-      unsupported(fmt::format("uses other operator sets than ONNX' own version {}", kOpset));
+        (opset() != kOpset && opset() != kHardSwishOpset)) {
+      unsupported(fmt::format("uses other operator sets than ONNX' own versions {} and {}", kOpset,
+                              kHardSwishOpset));
     }
   }
+
+  [[nodiscard]] std::int64_t opset() const { return model_.opset_import(0).version(); }
 
   void read_metadata() {
     for (const auto& entry : model_.metadata_props()) {
@@ -98,7 +101,8 @@ class Reader {
       NodeReader gather = expect("Gather", x);
       gather.require_int("axis", 3);
       gather.finish(2);
-      check_reversal(gather);
+      require_integers(gather, 1, std::array<std::int64_t, 3>{2, 1, 0},
+                       "orders channels otherwise than blue, green, red");
       result_.preprocessing.swap_red_blue = true;
       x = gather.output();
     }
@@ -116,13 +120,14 @@ class Reader {
     values_.emplace(transpose.output(), graph_.input());
   }
 
-  void check_reversal(const NodeReader& node) const {
-    const ::onnx::TensorProto& tensor = initializer(node, 1);
-    constexpr std::array<std::int64_t, 3> kReversed{2, 1, 0};
+  /// The input must be an initializer of these values, else the node is refused with `complaint`.
+  void require_integers(const NodeReader& node, int input, std::span<const std::int64_t> values,
+                        const std::string& complaint) const {
+    const ::onnx::TensorProto& tensor = initializer(node, input);
     if (tensor.data_type() != ::onnx::TensorProto::INT64 ||
-        tensor.raw_data().size() != sizeof kReversed ||
-        std::memcmp(tensor.raw_data().data(), kReversed.data(), sizeof kReversed) != 0) {
-      node.unsupported("orders channels otherwise than blue, green, red");
+        tensor.raw_data().size() != values.size_bytes() ||
+        std::memcmp(tensor.raw_data().data(), values.data(), values.size_bytes()) != 0) {
+      node.unsupported(complaint);
     }
   }
 
@@ -186,9 +191,20 @@ class Reader {
       node.op = Op::kBatchNorm;
       node.attributes.epsilon = in.take_float("epsilon");
       finish(in, node, {.values = 1, .parameters = 4});
-    } else if (type == "Relu" || type == "Sigmoid" || type == "Add") {
-      node.op = type == "Relu" ? Op::kRelu : type == "Add" ? Op::kAdd : Op::kSigmoid;
-      finish(in, node, {.values = type == "Add" ? 2 : 1});
+    } else if (type == "Relu" || type == "Sigmoid") {
+      node.op = type == "Relu" ? Op::kRelu : Op::kSigmoid;
+      finish(in, node, {.values = 1});
+    } else if (type == "Add" || type == "Mul") {
+      node.op = type == "Add" ? Op::kAdd : Op::kMultiply;
+      finish(in, node, {.values = 2});
+      if (node.op == Op::kMultiply) require_equal_shapes(in, node);
+    } else if (type == "HardSwish" && opset() == kHardSwishOpset) {
+      node.op = Op::kHardSwish;
+      finish(in, node, {.values = 1});
+    } else if (type == "HardSigmoid") {
+      read_hard_sigmoid(in, node);
+    } else if (type == "Unsqueeze") {
+      return read_gated(in);
     } else if (type == "Clip") {
       node.op = Op::kRelu6;
       finish(in, node, {.values = 1, .extra = 2});
@@ -234,6 +250,41 @@ class Reader {
     if (group && (shape.rank() != 3 || *group != shape[2])) {
       in.unsupported(fmt::format("has {} groups for an input {}", *group, shape.to_string()));
     }
+  }
+
+  /// ONNX would broadcast others over NCHW, which is not what the graph does.
+  void require_equal_shapes(const NodeReader& in, const Node& node) const {
+    const Shape& a = graph_.shape(node.inputs[0]);
+    const Shape& b = graph_.shape(node.inputs[1]);
+    if (a != b) in.unsupported(fmt::format("has inputs {} and {}", a.to_string(), b.to_string()));
+  }
+
+  void read_hard_sigmoid(NodeReader& in, Node& node) {
+    node.op = Op::kHardSigmoid;
+    if (in.take_float("alpha") != kHardSigmoidAlpha || in.take_float("beta") != kHardSigmoidBeta) {
+      in.unsupported("is not min(max(x+3,0),6)/6");
+    }
+    finish(in, node, {.values = 1});
+  }
+
+  /// Unsqueeze of a factor a channel, and the Mul that it is for.
+  void read_gated(NodeReader& unsqueeze) {
+    unsqueeze.finish(2);
+    require_integers(unsqueeze, 1, std::array<std::int64_t, 2>{2, 3},
+                     "adds other axes than a picture's height and width");
+    if (next_ >= in_.node_size()) damaged("ends with an Unsqueeze");
+    const ::onnx::NodeProto& proto = in_.node(next_++);
+    NodeReader mul(proto);
+    mul.finish(2);
+    if (proto.op_type() != "Mul" || mul.input(1) != unsqueeze.output()) {
+      mul.unsupported(fmt::format("stands where Mul by {} should", unsqueeze.output()));
+    }
+    Node node{
+        .op = Op::kMultiply, .name = mul.name(), .inputs = {value(mul, 0), value(unsqueeze, 0)}};
+    if (graph_.shape(node.inputs[0]).rank() != 3 || graph_.shape(node.inputs[1]).rank() != 1) {
+      mul.unsupported("does not multiply a picture by one value a channel");
+    }
+    append(mul, std::move(node));
   }
 
   void read_pool(NodeReader& pool) {

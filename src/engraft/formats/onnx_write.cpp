@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <onnx.pb.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -156,6 +158,13 @@ class Writer {
     return std::string(name);
   }
 
+  void add_integers(std::string_view name, std::span<const std::int64_t> values) {
+    const std::vector<std::int64_t> extents(1, static_cast<std::int64_t>(values.size()));
+    ::onnx::TensorProto& tensor = add_tensor(claim(name), extents);
+    tensor.set_data_type(::onnx::TensorProto::INT64);
+    set_raw(tensor, values.data(), values.size_bytes());
+  }
+
   std::string add_scalar(std::string_view name, float value) {
     set_raw(add_tensor(claim(name), {}), &value, sizeof value);
     return std::string(name);
@@ -165,11 +174,7 @@ class Writer {
   void write_preprocessing() {
     std::string x(kImage);
     if (model_.preprocessing.swap_red_blue) {
-      constexpr std::array<std::int64_t, 3> kReversed{2, 1, 0};
-      constexpr std::array<std::int64_t, 1> kThree{3};
-      ::onnx::TensorProto& channels = add_tensor(claim(kChannels), kThree);
-      channels.set_data_type(::onnx::TensorProto::INT64);
-      set_raw(channels, kReversed.data(), sizeof kReversed);
+      add_integers(kChannels, std::array<std::int64_t, 3>{2, 1, 0});
       set_int(
           add_node(
               {"Gather", std::string(kReordered), {x, std::string(kChannels)}, claim(kReordered)}),
@@ -216,6 +221,12 @@ class Writer {
         return set_int(write_plain(node, "Softmax"), "axis", 1);  // channels, in NCHW and NC alike
       case Op::kSigmoid:
         return static_cast<void>(write_plain(node, "Sigmoid"));
+      case Op::kHardSigmoid:
+        return write_hard_sigmoid(node);
+      case Op::kHardSwish:
+        return static_cast<void>(write_plain(node, "HardSwish"));
+      case Op::kMultiply:
+        return write_multiply(node);
     }
   }
 
@@ -245,6 +256,25 @@ class Writer {
     ::onnx::NodeProto& out = write_plain(node, "Clip");
     out.add_input(std::string(kClipMin));
     out.add_input(std::string(kClipMax));
+  }
+
+  void write_hard_sigmoid(const Node& node) {
+    ::onnx::NodeProto& out = write_plain(node, "HardSigmoid");
+    set_float(out, "alpha", kHardSigmoidAlpha);
+    set_float(out, "beta", kHardSigmoidBeta);
+  }
+
+  void write_multiply(const Node& node) {
+    const ValueId x = node.inputs[0], by = node.inputs[1];
+    std::string factors = value(by);
+    if (graph_.shape(x) != graph_.shape(by)) {
+      if (!gate_axes_written_) add_integers(kGateAxes, std::array<std::int64_t, 2>{2, 3});
+      gate_axes_written_ = true;
+      const std::string gate = claim(node.name + std::string(kGateSuffix));
+      add_node({"Unsqueeze", gate, {factors, std::string(kGateAxes)}, gate});
+      factors = gate;
+    }
+    add_node({"Mul", node.name, {value(x), factors}, value(node.output)});
   }
 
   void write_pool(const Node& node) {
@@ -281,8 +311,16 @@ class Writer {
   std::vector<std::string> values_;  ///< ONNX name of each value
   std::set<std::string> names_;      ///< all names taken
   std::set<std::string> written_;    ///< parameters
-  bool clip_written_ = false;
+  bool clip_written_ = false, gate_axes_written_ = false;
 };
+
+int opset_of(const Graph& graph) {
+  const auto& nodes = graph.nodes();
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node& node) { return node.op == Op::kHardSwish; })
+             ? kHardSwishOpset
+             : kOpset;
+}
 
 void append(Bytes& bytes, const ::google::protobuf::MessageLite& message) {
   const std::size_t start = bytes.size();
@@ -300,7 +338,7 @@ Bytes write_onnx(const OnnxModel& model) {
   ::onnx::ModelProto head, body;
   head.set_ir_version(kIrVersion);
   head.set_producer_name("engraft");
-  head.add_opset_import()->set_version(kOpset);
+  head.add_opset_import()->set_version(opset_of(model.network.graph));
   head.mutable_opset_import(0)->set_domain("");
   for (const auto& [key, value] : model.metadata) {
     ::onnx::StringStringEntryProto& entry = *head.add_metadata_props();

@@ -33,6 +33,12 @@ std::string_view name_of(Op op) {
       return "softmax";
     case Op::kSigmoid:
       return "sigmoid";
+    case Op::kHardSigmoid:
+      return "hard_sigmoid";
+    case Op::kHardSwish:
+      return "hard_swish";
+    case Op::kMultiply:
+      return "multiply";
   }
   return "unknown";
 }

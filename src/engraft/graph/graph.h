@@ -23,6 +23,10 @@ enum class Op {
   kDropout,            ///< identity in inference
   kSoftmax,            ///< over the last axis
   kSigmoid,
+  kHardSigmoid,  ///< min(max(x+3,0),6)/6
+  kHardSwish,    ///< x · min(max(x+3,0),6)/6
+  /// Value by value; or [H,W,C] by [C], which goes with every pixel: a squeeze-and-excitation gate
+  kMultiply,
 };
 
 [[nodiscard]] std::string_view name_of(Op op);

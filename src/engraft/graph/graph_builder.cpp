@@ -73,6 +73,10 @@ ValueId GraphBuilder::add(std::string name, ValueId a, ValueId b) {
   return append({.op = Op::kAdd, .name = std::move(name), .inputs = {a, b}}, {});
 }
 
+ValueId GraphBuilder::multiply(std::string name, ValueId a, ValueId b) {
+  return append({.op = Op::kMultiply, .name = std::move(name), .inputs = {a, b}}, {});
+}
+
 ValueId GraphBuilder::apply(Op op, std::string name, ValueId x) {
   return append({.op = op, .name = std::move(name), .inputs = {x}}, {});
 }

@@ -34,7 +34,10 @@ class GraphBuilder {
   ValueId dense(const std::string& name, ValueId x, std::int64_t units);
   ValueId dropout(std::string name, ValueId x, float rate);
   ValueId add(std::string name, ValueId a, ValueId b);
-  /// kRelu, kRelu6, kGlobalAveragePool, kSoftmax or kSigmoid.
+  /// b of a's shape, or one value a channel where a is [H,W,C].
+  ValueId multiply(std::string name, ValueId a, ValueId b);
+  /// An operator of one input without parameters and attributes: an activation, kSoftmax or
+  /// kGlobalAveragePool.
   ValueId apply(Op op, std::string name, ValueId x);
 
   /// The graph with that value as output; the builder is then spent.

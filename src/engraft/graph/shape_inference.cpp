@@ -31,6 +31,7 @@ Arity arity_of(Op op) {
     case Op::kBatchNorm:
       return {.parameters_min = 4, .parameters_max = 4};
     case Op::kAdd:
+    case Op::kMultiply:
       return {.inputs = 2};
     default:
       return {};
@@ -158,6 +159,15 @@ Shape infer_shape(const Node& node, std::span<const Shape> inputs,
     case Op::kDropout:
     case Op::kSoftmax:
     case Op::kSigmoid:
+    case Op::kHardSigmoid:
+    case Op::kHardSwish:
+      return input;
+    case Op::kMultiply:
+      if (inputs[1] != input && !(input.rank() == 3 && inputs[1] == Shape{input[2]})) {
+        misfit(node, fmt::format("multiplies {} by {}, which is neither of the same shape nor one "
+                                 "value a channel",
+                                 input.to_string(), inputs[1].to_string()));
+      }
       return input;
   }
   misfit(node, "is not an operator");

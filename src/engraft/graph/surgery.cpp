@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <vector>
@@ -77,6 +78,49 @@ Graph cut_at(const Graph& graph, ValueId value) {
   }
   part.set_output(map[static_cast<std::size_t>(value)]);
   return part;
+}
+
+Graph part_behind(const Graph& graph, ValueId value) {
+  std::vector<bool> needed(static_cast<std::size_t>(graph.value_count()), false);
+  needed[static_cast<std::size_t>(graph.output())] = true;
+  const std::vector<Node>& nodes = graph.nodes();
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    if (!needed[static_cast<std::size_t>(node->output)] || node->output == value) continue;
+    for (const ValueId input : node->inputs) needed[static_cast<std::size_t>(input)] = true;
+  }
+  Graph part(graph.shape(value));
+  constexpr ValueId kMissing = -1;
+  std::vector<ValueId> map(needed.size(), kMissing);
+  map[static_cast<std::size_t>(value)] = part.input();
+  for (const Node& node : nodes) {
+    if (!needed[static_cast<std::size_t>(node.output)] || node.output <= value) continue;
+    for (const ValueId input : node.inputs) {
+      if (map[static_cast<std::size_t>(input)] != kMissing) continue;
+      throw Error(ErrorKind::kUsage, fmt::format("{}: needs {}, which lies before {}", node.name,
+                                                 graph.name(input), graph.name(value)));
+    }
+    append_mapped(part, node, graph.shape(node.output), map);
+  }
+  part.set_output(map[static_cast<std::size_t>(graph.output())]);
+  return part;
+}
+
+ValueId parting_before(const Graph& graph, std::size_t node) {
+  const std::vector<Node>& nodes = graph.nodes();
+  std::vector<std::size_t> last_reader(static_cast<std::size_t>(graph.value_count()), 0);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const ValueId input : nodes[i].inputs) last_reader[static_cast<std::size_t>(input)] = i;
+  }
+  last_reader[static_cast<std::size_t>(graph.output())] = nodes.size();
+  for (std::size_t cut = std::min(node, nodes.size()); cut > 0; --cut) {
+    int crossing = last_reader[static_cast<std::size_t>(graph.input())] >= cut ? 1 : 0;
+    for (std::size_t i = 0; i < cut; ++i) {
+      if (last_reader[static_cast<std::size_t>(nodes[i].output)] >= cut) ++crossing;
+    }
+    const ValueId last = nodes[cut - 1].output;
+    if (crossing == 1 && last_reader[static_cast<std::size_t>(last)] >= cut) return last;
+  }
+  return graph.input();
 }
 
 Network graft(const Network& base, const Network& head) {

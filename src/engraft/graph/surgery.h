@@ -14,6 +14,14 @@ struct Network {
 /// The part of a graph that a value needs, with that value as output.
 [[nodiscard]] Graph cut_at(const Graph& graph, ValueId value);
 
+/// The rest of a graph behind a value: what makes its output from that value, which becomes the
+/// input. Throws Error(kUsage) where the output needs anything else from before it.
+[[nodiscard]] Graph part_behind(const Graph& graph, ValueId value);
+
+/// The last value before node `node` (its index) through which everything goes that the nodes from
+/// there on need: where a network can be parted in two.
+[[nodiscard]] ValueId parting_before(const Graph& graph, std::size_t node);
+
 /// base, cut at its output, with head set on it: head's input shape must equal base's output shape.
 /// Node and parameter names of the head must not occur in the base (Error kUsage). The tensors are
 /// shared, not copied; parameters that neither graph uses are left out.

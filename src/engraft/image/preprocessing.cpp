@@ -7,6 +7,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/base/rng.h"
+#include "engraft/image/augment_crop.h"
 #include "engraft/image/resample.h"
 
 namespace engraft {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::uint8_t kBars = 128;
 constexpr float kLeastArea = 0.6f;
 /// The largest factor between the sides of a view's crop; the smallest is its inverse.
-constexpr double kMostJitter = 9.0 / 8.0;
+constexpr double kMostStretch = 9.0 / 8.0;
 
 void check(const Image& image, const Preprocessing& preprocessing) {
   if (image.width < 1 || image.height < 1) {
@@ -24,6 +25,14 @@ void check(const Image& image, const Preprocessing& preprocessing) {
   if (preprocessing.width < 1 || preprocessing.height < 1) {
     throw Error(ErrorKind::kUsage, fmt::format("cannot fit a picture to {} × {}",
                                                preprocessing.width, preprocessing.height));
+  }
+}
+
+void check(const Image& image, const Box& part) {
+  if (!contains(image.size(), part)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("cannot fit {} × {} at ({}, {}) of a picture of {} × {}", part.width,
+                            part.height, part.left, part.top, image.width, image.height));
   }
 }
 
@@ -94,31 +103,15 @@ Image fit_pad(const Image& image, const Box& part, const Preprocessing& p) {
   return out;
 }
 
-/// [1/kMostJitter, kMostJitter], both halves alike. No logarithm: its last bit differs between
-/// systems.
-double draw_jitter(Rng& rng) {
-  const double u = 2.0 * static_cast<double>(rng.uniform()) - 1.0;
-  const double factor = 1.0 + (kMostJitter - 1.0) * std::abs(u);
-  return u >= 0 ? factor : 1.0 / factor;
-}
-
 int draw_offset(Rng& rng, int room) {
   return static_cast<int>(rng.below(static_cast<std::uint32_t>(room) + 1));
 }
 
 Box draw_box(Rng& rng, const Image& image, const Preprocessing& p) {
   const double area = static_cast<double>(rng.uniform(kLeastArea, 1.0f));
-  const double jitter = draw_jitter(rng);
-  const double own = static_cast<double>(image.width) / static_cast<double>(image.height);
-  const double kept = p.mode == ResizeMode::kCrop
-                          ? static_cast<double>(p.width) / static_cast<double>(p.height)
-                          : own;
-  const double proportion = kept * jitter;
-  const double largest_height = std::min<double>(image.height, image.width / proportion);
-  const double height = largest_height * std::sqrt(area);
-  Box box;
-  box.width = std::clamp(static_cast<int>(height * proportion + 0.5), 1, image.width);
-  box.height = std::clamp(static_cast<int>(height + 0.5), 1, image.height);
+  const double stretch = stretch_factor(static_cast<double>(rng.uniform()), kMostStretch);
+  const Size size = crop_size(image.size(), p, {.area = area, .stretch = stretch});
+  Box box{.width = size.width, .height = size.height};
   box.left = draw_offset(rng, image.width - box.width);
   box.top = draw_offset(rng, image.height - box.height);
   return box;
@@ -150,6 +143,14 @@ Image fit(const Image& image, const Preprocessing& preprocessing) {
   return resize(image, {preprocessing.width, preprocessing.height}, preprocessing.interpolation);
 }
 
+Image fit_part(const Image& image, const Box& part, const Preprocessing& preprocessing) {
+  check(image, preprocessing);
+  check(image, part);
+  if (preprocessing.mode == ResizeMode::kPad) return fit_pad(image, part, preprocessing);
+  return stretch(image, part, {preprocessing.width, preprocessing.height},
+                 preprocessing.interpolation);
+}
+
 void normalise(const Image& fitted, const Preprocessing& preprocessing, std::span<float> out) {
   if (fitted.width != preprocessing.width || fitted.height != preprocessing.height ||
       out.size() != fitted.pixels.size()) {
@@ -175,10 +176,7 @@ Image fit_view(const Image& image, const Preprocessing& preprocessing, const Vie
   Rng rng(view.seed, static_cast<std::uint64_t>(view.index), view.key);
   const Box box = draw_box(rng, image, preprocessing);
   const bool mirrored = rng.below(2) == 1;
-  const Image out = preprocessing.mode == ResizeMode::kPad
-                        ? fit_pad(image, box, preprocessing)
-                        : stretch(image, box, {preprocessing.width, preprocessing.height},
-                                  preprocessing.interpolation);
+  const Image out = fit_part(image, box, preprocessing);
   return mirrored ? flip_horizontal(out) : out;
 }
 

@@ -55,6 +55,11 @@ inline constexpr int kMaxInputSide = 4096;
 /// Resize and crop or pad: any upright picture → width × height, still RGB 0…255.
 [[nodiscard]] Image fit(const Image& image, const Preprocessing& preprocessing);
 
+/// A part of a picture, stretched to width × height whatever its proportions, with bars for kPad.
+/// Error(kUsage) for a part that is empty or not inside.
+[[nodiscard]] Image fit_part(const Image& image, const Box& part,
+                             const Preprocessing& preprocessing);
+
 /// pixels [H,W,3] of a fitted image → network input [H,W,3] in the network's channel order;
 /// out.size() == 3·W·H.
 void normalise(const Image& fitted, const Preprocessing& preprocessing, std::span<float> out);

@@ -35,11 +35,14 @@ Image resize(const Image& image, Size to, Interpolation interpolation) {
                           .interpolation = interpolation});
 }
 
+bool contains(Size picture, const Box& box) {
+  return box.left >= 0 && box.top >= 0 && box.width >= 1 && box.height >= 1 &&
+         box.width <= picture.width && box.left <= picture.width - box.width &&
+         box.height <= picture.height && box.top <= picture.height - box.height;
+}
+
 Image crop(const Image& image, const Box& box) {
-  const bool inside = box.left >= 0 && box.top >= 0 && box.width >= 1 && box.height >= 1 &&
-                      box.width <= image.width && box.left <= image.width - box.width &&
-                      box.height <= image.height && box.top <= image.height - box.height;
-  if (!inside) {
+  if (!contains(image.size(), box)) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("cannot crop {} × {} at ({}, {}) from a picture of {} × {}", box.width,
                             box.height, box.left, box.top, image.width, image.height));

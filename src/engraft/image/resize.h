@@ -26,6 +26,9 @@ struct Box {
   int height = 0;
 };
 
+/// Whether a box is inside a picture of that size and not empty.
+[[nodiscard]] bool contains(Size picture, const Box& box);
+
 [[nodiscard]] Image crop(const Image& image, const Box& box);
 [[nodiscard]] Image flip_horizontal(const Image& image);
 

@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "engraft/base/file.h"
+#include "engraft/image/image.h"
 #include "engraft/report/run_record.h"
 
 typedef struct _cairo cairo_t;  // NOLINT: as cairo.h declares it
@@ -32,6 +34,27 @@ struct Drawing {
 
 /// One picture of them.
 [[nodiscard]] Drawing prediction_card(const ShownPrediction& prediction);
+
+/// What augmentation makes of a training picture.
+struct AugmentedView {
+  Image picture;
+  std::string note = {};  ///< a few words below it; may be empty
+};
+struct AugmentedRow {
+  Image original;     ///< as it is without augmentation
+  std::string label;  ///< its class
+  std::vector<AugmentedView> views;
+};
+struct AugmentedSheet {
+  std::string title;
+  std::string summary;  ///< what is on, in a line; may be empty
+  std::vector<AugmentedRow> rows;
+};
+
+/// A contact sheet: a row per picture, the original with its class at the left, its views at the
+/// right, ten rows of eight views at most. The pictures are of one shape, that of the network's
+/// input; one of another shape is stretched to that of the first.
+[[nodiscard]] Drawing augmented(const AugmentedSheet& sheet);
 
 /// scale: pixels a point. Throws Error(kUsage) when a side would have no or more than 32767 pixels.
 [[nodiscard]] Bytes to_png(const Drawing& drawing, double scale = 2);

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <memory>
 
-#include "engraft/image/encode.h"
 #include "engraft/image/resize.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/drawings.h"
+#include "engraft/report/photograph.h"
 #include "engraft/report/text.h"
 
 namespace engraft {
@@ -24,15 +22,9 @@ constexpr double kCardInset = (kCardWidth - kThumbWidth) / 2;
 constexpr double kMargin = 10;
 constexpr double kRadius = 7;
 constexpr int kThumbPixelsPerPoint = 2;
-constexpr int kJpegQuality = 86;
-
-struct DestroySurface {
-  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
-};
-using Surface = std::shared_ptr<cairo_surface_t>;
 
 struct Card {
-  Surface thumbnail;  ///< null: there is no picture
+  Photograph thumbnail;  ///< null: there is no picture
   std::string name, true_label, predicted_label;
   double probability = 0;
   bool right = true;
@@ -56,35 +48,6 @@ Image thumbnail_of(const Image& picture) {
   return resize(part, kLargest, Interpolation::kBilinearAntialiased);
 }
 
-Surface surface_of(const Image& image) {
-  Surface surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, image.width, image.height),
-                  DestroySurface());
-  unsigned char* const data = cairo_image_surface_get_data(surface.get());
-  if (data == nullptr) return nullptr;
-  const int stride = cairo_image_surface_get_stride(surface.get());
-  for (int y = 0; y < image.height; ++y) {
-    const std::uint8_t* from = image.row(y);
-    for (int x = 0; x < image.width; ++x, from += 3) {
-      const std::uint32_t pixel = 0xFF000000u | from[0] << 16 | from[1] << 8 | from[2];
-      std::memcpy(data + y * std::ptrdiff_t{stride} + x * 4, &pixel, sizeof pixel);
-    }
-  }
-  cairo_surface_mark_dirty(surface.get());
-  return surface;
-}
-
-/// An SVG then carries the photograph as a JPEG; Cairo would write a PNG of several times the size.
-void attach_jpeg(cairo_surface_t* surface, const Image& image) {
-  auto jpeg = std::make_unique<Bytes>(encode_jpeg(image, kJpegQuality));
-  const auto* data = reinterpret_cast<const unsigned char*>(jpeg->data());
-  const auto size = static_cast<unsigned long>(jpeg->size());
-  const auto free_jpeg = [](void* bytes) { delete static_cast<Bytes*>(bytes); };
-  if (cairo_surface_set_mime_data(surface, CAIRO_MIME_TYPE_JPEG, data, size, free_jpeg,
-                                  jpeg.get()) == CAIRO_STATUS_SUCCESS) {
-    static_cast<void>(jpeg.release());  // the surface's now
-  }
-}
-
 Card card_of(const ShownPrediction& shown) {
   Card card{.thumbnail = {},
             .name = shown.name,
@@ -93,31 +56,9 @@ Card card_of(const ShownPrediction& shown) {
             .probability = double{shown.probability},
             .right = shown.right()};
   if (shown.picture.width > 0 && shown.picture.height > 0) {
-    const Image thumbnail = thumbnail_of(shown.picture);
-    card.thumbnail = surface_of(thumbnail);
-    if (card.thumbnail) attach_jpeg(card.thumbnail.get(), thumbnail);
+    card.thumbnail = photograph(thumbnail_of(shown.picture));
   }
   return card;
-}
-
-void draw_thumbnail(cairo_t* cairo, const Card& card, const Rectangle& box) {
-  cairo_save(cairo);
-  rounded_rectangle(cairo, box, kRadius);
-  cairo_clip(cairo);
-  if (card.thumbnail) {
-    const double width = cairo_image_surface_get_width(card.thumbnail.get());
-    const double height = cairo_image_surface_get_height(card.thumbnail.get());
-    cairo_translate(cairo, box.x, box.y);
-    cairo_scale(cairo, box.width / width, box.height / height);
-    cairo_set_source_surface(cairo, card.thumbnail.get(), 0, 0);
-    cairo_pattern_set_extend(cairo_get_source(cairo), CAIRO_EXTEND_PAD);
-    cairo_rectangle(cairo, 0, 0, width, height);
-  } else {
-    set_colour(cairo, palette::kGrid);
-    cairo_rectangle(cairo, box.x, box.y, box.width, box.height);
-  }
-  cairo_fill(cairo);
-  cairo_restore(cairo);
 }
 
 void draw_frame(cairo_t* cairo, const Rectangle& box, bool right) {
@@ -180,7 +121,7 @@ void draw_caption(cairo_t* cairo, const Card& card, const Rectangle& thumb) {
 void draw_card(cairo_t* cairo, const Card& card, Point at) {
   const Rectangle thumb{
       .x = at.x + kCardInset, .y = at.y + kCardInset, .width = kThumbWidth, .height = kThumbHeight};
-  draw_thumbnail(cairo, card, thumb);
+  draw_photograph(cairo, card.thumbnail, thumb, kRadius);
   draw_frame(cairo, thumb, card.right);
   if (!card.right) draw_cross(cairo, {thumb.right() - 16, thumb.y + 16});
   draw_caption(cairo, card, thumb);

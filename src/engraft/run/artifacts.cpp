@@ -106,9 +106,9 @@ std::string head_in_words(const TrainOptions& options) {
 }
 
 std::string optimizer_in_words(const TrainOptions& options) {
-  return fmt::format("{}, rate {:g}, batch {}, weight decay {:g}, cosine over {} epochs",
-                     options.optimizer == OptimizerKind::kAdam ? "Adam" : "SGD with momentum",
-                     options.learning_rate, options.batch, options.weight_decay, options.epochs);
+  return fmt::format("{}, rate {:g}, batch {}, weight decay {:g}, {} over {} epochs",
+                     title_of(options.optimizer), options.learning_rate, options.batch,
+                     options.weight_decay, name_of(options.schedule), options.epochs);
 }
 
 std::string provenance(const Model& model, const std::string& key) {

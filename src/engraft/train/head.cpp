@@ -28,14 +28,13 @@ void require_positive(int value, const char* name) {
 }
 
 void check_options(const TrainOptions& options) {
-  require(options.learning_rate > 0 && std::isfinite(options.learning_rate),
-          fmt::format("the learning rate must be above 0, not {}", options.learning_rate));
+  Schedule{.kind = options.schedule, .peak = options.learning_rate, .warmup = options.warmup}
+      .check();
   require(options.weight_decay >= 0 && std::isfinite(options.weight_decay),
           fmt::format("weight decay must not be negative, not {}", options.weight_decay));
   require_share(options.dropout, "dropout");
   require_share(options.label_smoothing, "label smoothing");
   require_share(options.momentum, "momentum");
-  require_share(options.warmup, "the warm-up's share");
   require_positive(options.epochs, "epochs");
   require_positive(options.batch, "the batch");
   require_positive(options.hidden, "the number of hidden units");

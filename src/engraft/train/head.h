@@ -10,6 +10,8 @@
 
 #include "engraft/graph/surgery.h"
 #include "engraft/tensor/tensor.h"
+#include "engraft/train/optimizer.h"
+#include "engraft/train/schedule.h"
 
 namespace engraft {
 
@@ -22,11 +24,9 @@ enum class LossKind {
   kSigmoid,  ///< binary cross-entropy; with two classes one unit, with more one a class against the
              ///< rest
 };
-enum class OptimizerKind { kAdam, kSgd };
-/// "linear", "mlp"; "softmax", "sigmoid"; "adam", "sgd": as in options and metadata.
+/// "linear", "mlp"; "softmax", "sigmoid": as in options and metadata.
 [[nodiscard]] std::string_view name_of(HeadKind head);
 [[nodiscard]] std::string_view name_of(LossKind loss);
-[[nodiscard]] std::string_view name_of(OptimizerKind optimizer);
 
 /// Whose weights a training returns. An epoch chosen on pictures that then judge it flatters;
 /// cross-validation therefore keeps the last.
@@ -53,11 +53,14 @@ struct TrainOptions {
   LossKind loss = LossKind::kSoftmax;
   float label_smoothing = 0;  ///< target = (1-s)·onehot + s/classes
   bool balance = false;       ///< weight of class c: n / (classes · n_c)
-  OptimizerKind optimizer = OptimizerKind::kAdam;
+  OptimizerKind optimizer = OptimizerKind::kAdamw;
   float learning_rate = 2e-3f;
-  float momentum = 0.9f;   ///< kSgd
-  float weight_decay = 5;  ///< decoupled (each step takes rate·decay of the weights), kernels only
-  float warmup = 0.05f;    ///< share of all steps, linear from 0; then cosine to 0
+  float momentum = 0.9f;  ///< kSgd, kNesterov
+  /// Kernels only. The default is for decoupled decay, each step taking rate·decay of the weights;
+  /// kAdam's is a penalty in the gradient, where 0 to 0.01 is usual.
+  float weight_decay = 5;
+  ScheduleKind schedule = ScheduleKind::kCosine;  ///< from learning_rate at its peak
+  float warmup = 0.05f;                           ///< share of all steps; not for kOneCycle
   int epochs = 50;
   int batch = 32;
   /// Epochs without a lower validation loss before stopping; 0: never stop early. Stopping chooses

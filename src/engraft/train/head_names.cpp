@@ -10,8 +10,4 @@ std::string_view name_of(LossKind loss) {
   return loss == LossKind::kSoftmax ? "softmax" : "sigmoid";
 }
 
-std::string_view name_of(OptimizerKind optimizer) {
-  return optimizer == OptimizerKind::kAdam ? "adam" : "sgd";
-}
-
 }  // namespace engraft

@@ -78,8 +78,10 @@ HeadTrainer::HeadTrainer(const LabelledFeatures& train, const LabelledFeatures& 
       class_weights_(weights_of_classes(train.labels, classes, options.balance)) {
   const auto batch = static_cast<std::size_t>(options.batch);
   const auto batches = static_cast<std::int64_t>((train.pictures.size() + batch - 1) / batch);
-  schedule_ = {
-      .peak = options.learning_rate, .warmup = options.warmup, .total = batches * options.epochs};
+  schedule_ = {.kind = options.schedule,
+               .peak = options.learning_rate,
+               .warmup = options.warmup,
+               .total = batches * options.epochs};
   make_layers();
   make_optimizers();
 }
@@ -106,11 +108,8 @@ void HeadTrainer::make_layers() {
 void HeadTrainer::make_optimizers() {
   for (const auto& layer : layers_) {
     for (const std::size_t size : {layer.kernel.size(), layer.bias.size()}) {
-      if (options_.optimizer == OptimizerKind::kAdam) {
-        optimizers_.emplace_back(Adam<float>(size));
-      } else {
-        optimizers_.emplace_back(Sgd<float>(size, options_.momentum));
-      }
+      optimizers_.emplace_back(
+          OptimizerSpec{.kind = options_.optimizer, .size = size, .momentum = options_.momentum});
     }
   }
 }
@@ -181,8 +180,7 @@ void HeadTrainer::train_batch(std::span<const std::size_t> batch, int epoch, Tal
 void HeadTrainer::update(float rate) {
   const auto step = [&](Optimizer& optimizer, std::vector<float>& w, const std::vector<float>& g,
                         float decay) {
-    const StepOptions options{.learning_rate = rate, .weight_decay = decay};
-    std::visit([&](auto& kind) { kind.step(w, g, options); }, optimizer);
+    optimizer.step(w, g, {.learning_rate = rate, .weight_decay = decay});
   };
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step(optimizers_[2 * i], layers_[i].kernel, gradients_[i].kernel, options_.weight_decay);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <variant>
 #include <vector>
 
 #include "engraft/train/head.h"
@@ -32,7 +31,6 @@ class HeadTrainer {
     double loss = 0;
     std::size_t correct = 0, pictures = 0;
   };
-  using Optimizer = std::variant<Adam<float>, Sgd<float>>;
 
   void make_layers();
   void make_optimizers();

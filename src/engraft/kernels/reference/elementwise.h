@@ -45,6 +45,35 @@ template <typename T>
   });
 }
 
+/// min(max(x + 3, 0), 6) / 6.  Source: Howard et al. 2019, "Searching for MobileNetV3", §5.2
+template <typename T>
+[[nodiscard]] T hard_sigmoid_of(const T& x) {
+  if (!(real_part(x) > -3)) return T(0);
+  return real_part(x) < 3 ? (x + T(3)) / T(6) : T(1);
+}
+
+/// y = min(max(x + 3, 0), 6) / 6
+template <typename T>
+[[nodiscard]] std::vector<T> hard_sigmoid(std::span<const T> x) {
+  return map(x, [](const T& value) { return hard_sigmoid_of(value); });
+}
+
+/// y = x · min(max(x + 3, 0), 6) / 6
+template <typename T>
+[[nodiscard]] std::vector<T> hard_swish(std::span<const T> x) {
+  return map(x, [](const T& value) { return value * hard_sigmoid_of(value); });
+}
+
+/// y[i] = a[i] · b[i mod C]; b: [C], C of a's size (value by value) or of a's last axis (a gate of
+/// one value a channel).
+template <typename T>
+[[nodiscard]] std::vector<T> multiply(std::span<const T> a, std::span<const T> b) {
+  assert(!b.empty() && a.size() % b.size() == 0);
+  std::vector<T> y(a.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = a[i] * b[i % b.size()];
+  return y;
+}
+
 /// y = a + b; a and b of one size.
 template <typename T>
 [[nodiscard]] std::vector<T> add(std::span<const T> a, std::span<const T> b) {

@@ -1,0 +1,6 @@
+#pragma once
+
+// Which instruction sets the kernels are compiled for; to be included before any header of Highway.
+// Left out are vectors whose length the compiler does not know, as they cannot stand in the arrays
+// that the register tiles are (NEON takes their place), and SSSE3, which SSE4 processors have, too.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
