@@ -3,6 +3,7 @@
 #include "engraft/graph/graph_builder.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "gradient_harness.h"
+#include "gradient_networks.h"
 
 namespace engraft {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 using test::expect_right_gradients;
 using test::gradient_problem;
 using test::GradientProblem;
+using test::inverted_residual;
 
 /// A parameter below the operator under test, so that its input gradient shows; x keeps its shape.
 ValueId below(GraphBuilder& g) {
@@ -125,10 +127,58 @@ TEST(Gradient, OfOneParameterInTwoLayersIsTheirSum) {
   expect_right_gradients(problem);
 }
 
+TEST(Gradient, OfWhatTheOutputDoesNotNeedIsZero) {
+  GraphBuilder g({3, 3, 4});
+  const ValueId x = below(g);
+  g.batch_norm("unused_bn", g.conv("unused", x, {.channels = 2}), 1e-3f);
+  GradientProblem problem = gradient_problem(g.finish(g.apply(Op::kRelu, "relu", x)), 3);
+  expect_right_gradients(problem);
+  const test::GradientResult result = test::run_gradient(problem);
+  for (const char* name : {"unused/kernel", "unused_bn/gamma", "unused_bn/beta"}) {
+    EXPECT_THAT(result.parameters.of(std::span<const float>(result.gradient), name),
+                testing::Each(0.0f));
+  }
+}
+
+TEST(Gradient, OfAnOutputThatOthersRead) {
+  GraphBuilder g({3, 3, 4});
+  const ValueId x = g.apply(Op::kRelu6, "relu", g.conv("conv", below(g), {.channels = 4}));
+  g.depthwise_conv("unused", x, {.kernel = 3});
+  expect_right_gradients(gradient_problem(g.finish(x), 3));
+}
+
+TEST(Gradient, OfChainsAndTreesOfAdditions) {
+  GraphBuilder g({3, 3, 4});
+  const ValueId x = below(g);
+  const ValueId a = g.conv("a", x, {.channels = 4});
+  const ValueId b = g.depthwise_conv("b", x, {.kernel = 3});
+  const ValueId c = g.apply(Op::kHardSwish, "c", a);
+  ValueId sum = g.add("ab", a, b);
+  sum = g.add("abc", sum, c);
+  sum = g.add("abca", sum, a);
+  sum = g.add("picture", sum, g.input());
+  sum = g.add("tree", sum, g.add("bc", b, c));
+  expect_right_gradients(gradient_problem(g.finish(g.add("twice", sum, sum)), 3));
+}
+
+/// A value behind a fused activation as either operand of an addition, alone or read again.
+TEST(Gradient, OfAdditionsOfFusedActivations) {
+  for (const bool again : {false, true}) {
+    for (const bool first : {false, true}) {
+      GraphBuilder g({3, 3, 4});
+      const ValueId x = below(g);
+      const ValueId a = g.apply(Op::kRelu, "relu", g.conv("a", x, {.channels = 4}));
+      const ValueId b = g.conv("b", again ? a : x, {.channels = 4});
+      const ValueId sum = first ? g.add("sum", a, b) : g.add("sum", b, a);
+      expect_right_gradients(gradient_problem(g.finish(sum), 3));
+    }
+  }
+}
+
 class BatchNormGradient : public testing::TestWithParam<BatchNormMode> {
  protected:
   static void check(Graph graph, std::size_t samples = 1000) {
-    GradientProblem problem = gradient_problem(std::move(graph), 5);
+    GradientProblem problem = gradient_problem(std::move(graph), 3);
     problem.mode = GetParam();
     expect_right_gradients(problem, samples);
   }
@@ -158,18 +208,6 @@ TEST_P(BatchNormGradient, BehindADenseLayerWithABias) {
   check(g.finish(g.batch_norm("bn", g.dense("dense", x, 5), 1e-3f)));
 }
 
-/// expand, depthwise, project, as MobileNetV2 has them.
-ValueId inverted_residual(GraphBuilder& g, const std::string& name, ValueId x, int stride) {
-  const std::int64_t channels = g.graph().shape(x)[2];
-  ValueId y =
-      g.batch_norm(name + "_bn1", g.conv(name + "_expand", x, {.channels = 3 * channels}), 1e-3f);
-  y = g.apply(Op::kRelu6, name + "_relu1", y);
-  y = g.depthwise_conv(name + "_depthwise", y, {.kernel = 3, .stride = stride});
-  y = g.apply(Op::kRelu6, name + "_relu2", g.batch_norm(name + "_bn2", y, 1e-3f));
-  y = g.batch_norm(name + "_bn3", g.conv(name + "_project", y, {.channels = channels}), 1e-3f);
-  return stride == 1 ? g.add(name + "_add", x, y) : y;
-}
-
 TEST_P(BatchNormGradient, OfInvertedResidualsOneAfterTheOther) {
   GraphBuilder g({6, 6, 4});
   ValueId x = inverted_residual(g, "a", below(g), 1);
@@ -178,6 +216,29 @@ TEST_P(BatchNormGradient, OfInvertedResidualsOneAfterTheOther) {
   x = inverted_residual(g, "d", x, 1);
   x = g.apply(Op::kGlobalAveragePool, "pool", x);
   check(g.finish(g.dense("dense", x, 3)), 40);
+}
+
+TEST_P(BatchNormGradient, OnTheInputBehindAnotherAndAsTheOutput) {
+  GraphBuilder g({3, 4, 5});
+  const ValueId x = g.batch_norm("bn1", g.input(), 1e-3f);
+  const ValueId y = g.apply(Op::kRelu, "relu", g.batch_norm("bn2", x, 1e-3f));
+  check(g.finish(g.batch_norm("bn3", g.conv("conv", y, {.channels = 4}), 1e-3f)));
+}
+
+TEST_P(BatchNormGradient, OfAnAdditionOfTwoBranchesWithNormsOfTheirOwn) {
+  GraphBuilder g({4, 4, 4});
+  const ValueId x = g.batch_norm("bn", below(g), 1e-3f);
+  const ValueId y = g.batch_norm("bn1", g.conv("conv1", x, {.channels = 4, .kernel = 3}), 1e-3f);
+  const ValueId z = g.batch_norm("bn2", g.depthwise_conv("conv2", x, {.kernel = 3}), 1e-3f);
+  check(g.finish(g.apply(Op::kRelu6, "relu", g.add("add", y, z))));
+}
+
+TEST_P(BatchNormGradient, OfAConvolutionWithABias) {
+  GraphBuilder g({4, 4, 4});
+  const ValueId x = g.conv("conv", below(g), {.channels = 5, .kernel = 3, .bias = Bias::kAdded});
+  ValueId y = g.batch_norm("bn", x, 1e-3f);
+  y = g.depthwise_conv("depthwise", y, {.kernel = 3, .bias = Bias::kAdded});
+  check(g.finish(g.batch_norm("bn2", y, 1e-3f)));
 }
 
 TEST_P(BatchNormGradient, OfAnInvertedResidualOnTheInput) {

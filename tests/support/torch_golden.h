@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -49,6 +50,7 @@ template <typename T>
 struct SummaryTolerance {
   double relative = 0;  ///< of the golden's norm
   double absolute = 0;  ///< beside it; for what is zero but for rounding
+  double sum = 0;       ///< of the sum, if not `relative`; errors of one sign add up in it
 };
 
 /// Expects every number of a summary within the tolerance of the golden's. An error e of the values
@@ -56,11 +58,12 @@ struct SummaryTolerance {
 inline void expect_near(const std::string& parameter, const Summary& found, const Summary& golden,
                         const SummaryTolerance& tolerance) {
   const double allowed = tolerance.relative * golden.norm + tolerance.absolute;
+  const double sum = std::max(tolerance.relative, tolerance.sum) * golden.norm + tolerance.absolute;
   const auto close = [&](double a, double b, const std::string& what) {
     EXPECT_NEAR(a, b, allowed) << parameter << ": " << what;
   };
   close(found.norm, golden.norm, "norm");
-  close(found.sum, golden.sum, "sum");
+  EXPECT_NEAR(found.sum, golden.sum, sum) << parameter << ": sum";
   for (std::size_t j = 0; j < 3; ++j) {
     close(found.products[j], golden.products[j], "product " + std::to_string(j));
   }

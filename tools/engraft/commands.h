@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 namespace engraft::cli {
 
@@ -10,6 +12,7 @@ namespace engraft::cli {
 struct Command {
   std::stop_token stop;
   std::function<int()> run;
+  std::vector<std::string> words;  ///< of the command line, without the program's name
 };
 
 /// Version, and the help text that belongs to no one command: examples, exit codes, environment.
@@ -18,6 +21,7 @@ void declare_program(CLI::App& app);
 // One a subcommand: declares its options; once parsed, sets command.run.
 void declare_classify(CLI::App& app, Command& command);
 void declare_train(CLI::App& app, Command& command);
+void declare_find_lr(CLI::App& app, Command& command);
 void declare_evaluate(CLI::App& app, Command& command);
 void declare_models(CLI::App& app, Command& command);
 void declare_sample(CLI::App& app, Command& command);

@@ -61,6 +61,7 @@ void declare_evaluate(CLI::App& app, Command& command) {
   arguments->dataset.declare(*sub);
   arguments->network.declare(*sub);
   sub->get_option("--model")->required();
+  sub->get_option("PICTURES")->required();
   arguments->output.declare(*sub);
   sub->footer(R"(Examples:
   engraft evaluate --model runs/photos/model.onnx test/

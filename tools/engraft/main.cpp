@@ -19,10 +19,11 @@ int fail(const std::string& message, int code) {
 int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
   CLI::App app{"Classify pictures with MobileNetV2, and retrain it to your own classes.",
                "engraft"};
-  engraft::cli::Command command{.stop = stop, .run = {}};
+  engraft::cli::Command command{.stop = stop, .run = {}, .words = {argv + 1, argv + argc}};
   engraft::cli::declare_program(app);
   engraft::cli::declare_classify(app, command);
   engraft::cli::declare_train(app, command);
+  engraft::cli::declare_find_lr(app, command);
   engraft::cli::declare_evaluate(app, command);
   engraft::cli::declare_models(app, command);
   engraft::cli::declare_sample(app, command);

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
+#include "choice.h"
 #include "engraft/base/utf8.h"
 #include "engraft/zoo/zoo.h"
 #include "terminal.h"
@@ -42,11 +41,10 @@ std::filesystem::path NetworkOptions::find(Progress& progress, const std::stop_t
 }
 
 void DatasetArguments::declare(CLI::App& command) {
-  command
-      .add_option("PICTURES", folder,
-                  "Folder of pictures: one folder per class (also under train/, val/, test/), or "
-                  "any, with --labels")
-      ->required();
+  command.add_option(
+      "PICTURES", folder,
+      "Folder of pictures: one folder per class (also under train/, val/, test/), or "
+      "any, with --labels");
   command
       .add_option("--labels", labels,
                   "CSV of file name and label; looked for in the folder of pictures, too")
@@ -55,9 +53,7 @@ void DatasetArguments::declare(CLI::App& command) {
       .add_option("--on-bad", on_bad,
                   "What to do with rows and pictures that cannot be used: skip (and list them), or "
                   "fail [skip]")
-      ->transform(CLI::CheckedTransformer(
-                      std::map<std::string, OnBad>{{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}})
-                      .description(""))
+      ->transform(choice<OnBad>({{"skip", OnBad::kSkip}, {"fail", OnBad::kFail}}))
       ->type_name("skip|fail");
 }
 

@@ -3,14 +3,18 @@
 #include <map>
 #include <memory>
 
+#include "choice.h"
 #include "commands.h"
+#include "engraft/base/file.h"
 #include "engraft/run/train_run.h"
+#include "engraft/run/unfinished.h"
 #include "engraft/run/validate.h"
 #include "engraft/version.h"
 #include "engraft/zoo/zoo.h"
 #include "evaluation_output.h"
 #include "options.h"
 #include "terminal.h"
+#include "tune_options.h"
 
 namespace engraft::cli {
 namespace {
@@ -24,31 +28,19 @@ struct TrainArguments {
   OutputOptions output;
   TrainRequest request;
   std::optional<float> dropout;
-  std::optional<float> weight_decay;
+  std::optional<float> weight_decay, label_smoothing;
+  std::string balance;  ///< "", "weights" or "sampling"
+  TuneOptions tune;
   std::optional<fs::path> cache;
   bool no_cache = false;
   fs::path out;
+  fs::path resume;
 };
 
 /// The tutorial's share for a hidden layer; a linear head needs less.
 constexpr float kMlpDropout = 0.5f;
 /// The default is for decoupled decay, and far too much for a penalty in the gradient.
 constexpr float kAdamWeightDecay = 0;
-
-/// An option's words, as name_of() has them.
-template <typename Enum, std::size_t n>
-std::map<std::string, Enum> by_name(const Enum (&kinds)[n]) {
-  std::map<std::string, Enum> values;
-  for (const Enum kind : kinds) values.emplace(name_of(kind), kind);
-  return values;
-}
-
-template <typename Enum>
-CLI::CheckedTransformer choice(const std::map<std::string, Enum>& values) {
-  CLI::CheckedTransformer transformer(values, CLI::ignore_case);
-  transformer.description("");  // the help text names the values
-  return transformer;
-}
 
 void declare_split(CLI::App& sub, TrainArguments& arguments) {
   TrainRequest& request = arguments.request;
@@ -96,12 +88,16 @@ void declare_head(CLI::App& sub, TrainArguments& arguments) {
           choice<LossKind>({{"softmax", LossKind::kSoftmax}, {"sigmoid", LossKind::kSigmoid}}))
       ->type_name("KIND")
       ->group(group);
-  sub.add_option("--label-smoothing", training.label_smoothing,
-                 "Share of each target spread over all classes [0]")
+  sub.add_option("--label-smoothing", arguments.label_smoothing,
+                 fmt::format("Share of each target spread over all classes [head {:g}, fine-tuning "
+                             "{:g}]",
+                             training.label_smoothing, FineTuneOptions().label_smoothing))
       ->type_name("SHARE")
       ->group(group);
-  sub.add_flag("--balance", training.balance,
-               "Weigh classes so that rare ones count as much as common ones")
+  sub.add_flag("--balance{weights}", arguments.balance,
+               "Rare classes count as much as common ones: by weights, or, in fine-tuning, by "
+               "sampling [weights]")
+      ->type_name("HOW")
       ->group(group);
   sub.add_option("--views", request.views,
                  "Augmented views of each training picture (crops, mirror images) [0]")
@@ -179,7 +175,7 @@ fs::path cache_file(const TrainArguments& arguments) {
 
 std::string arguments_json(const TrainArguments& arguments, const TrainRequest& request) {
   const TrainOptions& training = request.training;
-  const nlohmann::ordered_json json{
+  nlohmann::ordered_json json{
       {"engraft", kVersion},
       {"pictures", request.pictures.string()},
       {"labels", request.dataset.labels.string()},
@@ -212,6 +208,7 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
       {"batch", training.batch},
       {"patience", training.patience},
       {"seed", training.seed}};
+  json.update(tune_json(request));
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -236,6 +233,13 @@ TrainRequest make_request(const TrainArguments& arguments) {
     request.training.weight_decay = *arguments.weight_decay;
   } else if (request.training.optimizer == OptimizerKind::kAdam) {
     request.training.weight_decay = kAdamWeightDecay;
+  }
+  if (arguments.label_smoothing) request.training.label_smoothing = *arguments.label_smoothing;
+  request.training.balance = !arguments.balance.empty();
+  arguments.tune.apply(request, arguments.label_smoothing);
+  if (request.training.balance) {
+    request.fine_tune.balance =
+        arguments.balance == "sampling" ? Balance::kSampling : Balance::kWeights;
   }
   request.arguments = arguments_json(arguments, request);
   return request;
@@ -276,6 +280,7 @@ void print_for_people(const TrainSummary& summary) {
   }
   text +=
       fmt::format("\nOne mistake more or less is {:.1f} points.\n", 100.0 / summary.evaluation.n);
+  if (!summary.recipe.empty()) text += summary.recipe + "\n";
   for (const std::string& note : summary.notes) text += note + "\n";
   text += fmt::format("\nModel   {}\nReport  {}\nTime    {:.1f} s\n",
                       (summary.run / "model.onnx").string(), (summary.run / "report.html").string(),
@@ -285,12 +290,37 @@ void print_for_people(const TrainSummary& summary) {
   print_result(text);
 }
 
-int train(const TrainArguments& arguments, const std::stop_token& stop) {
+/// What `--resume` needs to say the same again: the words and where they were said.
+std::string command_json(const Command& command) {
+  return nlohmann::ordered_json{{"engraft", kVersion},
+                                {"directory", fs::current_path().string()},
+                                {"command", command.words}}
+             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+         "\n";
+}
+
+TrainSummary run_or_explain(const TrainRequest& request, Progress& progress,
+                            const std::stop_token& stop) {
+  try {
+    return train_run(request, progress, stop);
+  } catch (const Error& error) {
+    const bool passes = error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kIo;
+    if (!passes || !fs::exists(UnfinishedRun::folder_of(request.run))) throw;
+    throw Error(error.kind(), fmt::format("{}; go on with: engraft train --resume {}", error.what(),
+                                          request.run.string()));
+  }
+}
+
+int train(const TrainArguments& arguments, const Command& command) {
   TerminalProgress progress;
   TrainRequest request = make_request(arguments);
   validate(request);  // before a download
-  request.base = arguments.network.find(progress, stop);
-  const TrainSummary summary = train_run(request, progress, stop);
+  request.resume = !arguments.resume.empty();
+  request.command = command_json(command);
+  if (request.recipe != RecipeKind::kFromScratch) {
+    request.base = arguments.network.find(progress, command.stop);
+  }
+  const TrainSummary summary = run_or_explain(request, progress, command.stop);
   print_problems(summary.problems);
   if (arguments.output.json) {
     print_json(summary);
@@ -302,11 +332,9 @@ int train(const TrainArguments& arguments, const std::stop_token& stop) {
   return 0;
 }
 
-}  // namespace
-
-void declare_train(CLI::App& app, Command& command) {
+/// All options of the command for one set of arguments.
+CLI::App* declare_options(CLI::App& app, const std::shared_ptr<TrainArguments>& arguments) {
   auto* sub = app.add_subcommand("train", "Retrain the network to your own classes");
-  const auto arguments = std::make_shared<TrainArguments>();
   arguments->dataset.declare(*sub);
   sub->add_option("--class-names", arguments->class_names,
                   "Names of labels 0, 1, … of the CSV, or the order of the classes")
@@ -315,6 +343,15 @@ void declare_train(CLI::App& app, Command& command) {
   sub->add_option("--out", arguments->out,
                   "The run folder [runs/NAME, after the folder of pictures]")
       ->type_name("DIR");
+  sub->add_option("--resume", arguments->resume,
+                  "Go on with a run that was stopped or killed, with the options that it had")
+      ->type_name("RUN");
+  sub->add_option("--checkpoint-every", arguments->request.checkpoint_seconds,
+                  fmt::format("Seconds between two checkpoints of fine-tuning [{:g}]",
+                              arguments->request.checkpoint_seconds))
+      ->type_name("SECONDS");
+  sub->add_flag("--tensorboard", arguments->request.tensorboard,
+                "Also write the curves as TensorBoard event files");
   arguments->network.declare(*sub);
   auto* cache = sub->add_option("--cache", arguments->cache,
                                 "Where features are kept between runs [the user's cache]")
@@ -324,16 +361,91 @@ void declare_train(CLI::App& app, Command& command) {
   arguments->output.declare(*sub);
   declare_head(*sub, *arguments);
   declare_optimizer(*sub, *arguments);
+  arguments->tune.declare(*sub);
   sub->footer(R"(Examples:
   engraft train photos/                                   one folder per class
   engraft train photos/ --labels metadata.csv --class-names clean,dirty
   engraft train photos/ --folds 5                         the most honest figure for a small set
-  engraft train photos/ --head mlp --views 4 --epochs 100
+  engraft train photos/ --fine-tune all                   head first, then every layer
+  engraft train --resume runs/photos                      after a crash or a Ctrl-C
 
 The run folder gets model.onnx, report.html, curves.png, confusion.png, predictions.png, results.csv, predictions.csv,
 split.csv and args.json. Features are kept in the user's cache: a second run computes only what is new.)");
-  sub->callback([&command, arguments] {
-    command.run = [&command, arguments] { return train(*arguments, command.stop); };
+  return sub;
+}
+
+/// Runs what an unfinished run's own command line said, at the place where it was said.
+int resume(const TrainArguments& given, const Command& command) {
+  const fs::path run = fs::absolute(given.resume).lexically_normal();
+  const fs::path folder = UnfinishedRun::folder_of(run);
+  if (UnfinishedRun::settle(run)) {
+    print_aside(fmt::format("{}: was complete already; removed what was left beside it\n",
+                            given.resume.string()));
+    return 0;
+  }
+  if (!fs::exists(folder / "command.json")) {
+    throw Error(
+        ErrorKind::kNotFound,
+        fmt::format("{}: there is no unfinished run of that name to resume{}",
+                    given.resume.string(), fs::exists(run) ? "; this one is complete" : ""));
+  }
+  const fs::path file = folder / "command.json";
+  Command again{.stop = command.stop, .run = {}, .words = {}};
+  const auto arguments = std::make_shared<TrainArguments>();
+  CLI::App app;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(read_text_file(file));
+    again.words = json.at("command").get<std::vector<std::string>>();
+    fs::current_path(json.at("directory").get<std::string>());
+    declare_options(app, arguments);
+    app.parse(std::vector<std::string>(again.words.rbegin(), again.words.rend()));
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: damaged; begin the run anew", file.string()));
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::kBadInput, fmt::format("{}: {}", file.string(), error.what()));
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorKind::kNotFound, fmt::format("{}: the run was begun there: {}",
+                                                  error.path1().string(), error.code().message()));
+  }
+  arguments->resume = run;
+  arguments->out = run;
+  if (given.network.threads > 0) arguments->network.threads = given.network.threads;
+  if (given.output.json || given.output.csv) arguments->output = given.output;
+  return train(*arguments, again);
+}
+
+/// What is said beside --resume must not be at odds with what the run was begun with.
+void refuse_other_options(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    const bool allowed = name == "--resume" || name == "--threads" || name == "--json" ||
+                         name == "--csv" || name == "--help";
+    if (allowed || option->count() == 0) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("--resume goes on with what the run was begun with; leave out {} (only "
+                            "--threads, --json and --csv may be given)",
+                            name));
+  }
+}
+
+}  // namespace
+
+void declare_train(CLI::App& app, Command& command) {
+  const auto arguments = std::make_shared<TrainArguments>();
+  auto* sub = declare_options(app, arguments);
+  sub->callback([&command, arguments, sub] {
+    command.run = [&command, arguments, sub] {
+      if (!arguments->resume.empty()) {
+        refuse_other_options(*sub);
+        return resume(*arguments, command);
+      }
+      if (arguments->dataset.folder.empty()) {
+        throw Error(ErrorKind::kUsage,
+                    "train needs a folder of pictures, or --resume RUN; see engraft train --help");
+      }
+      return train(*arguments, command);
+    };
   });
 }
 

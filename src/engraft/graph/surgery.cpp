@@ -26,6 +26,12 @@ void share_used(const Graph& graph, const Weights& from, Weights& to) {
   }
 }
 
+void require_value(const Graph& graph, ValueId value) {
+  if (value < 0 || value >= graph.value_count()) {
+    throw Error(ErrorKind::kUsage, fmt::format("value {} does not exist", value));
+  }
+}
+
 /// What fingerprint() hashes: whole numbers as 8 bytes, little end first, whatever the machine.
 class Canonical {
  public:
@@ -59,9 +65,7 @@ class Canonical {
 }  // namespace
 
 Graph cut_at(const Graph& graph, ValueId value) {
-  if (value < 0 || value >= graph.value_count()) {
-    throw Error(ErrorKind::kUsage, fmt::format("value {} does not exist", value));
-  }
+  require_value(graph, value);
   std::vector<bool> needed(static_cast<std::size_t>(graph.value_count()), false);
   needed[static_cast<std::size_t>(value)] = true;
   const std::vector<Node>& nodes = graph.nodes();
@@ -81,6 +85,7 @@ Graph cut_at(const Graph& graph, ValueId value) {
 }
 
 Graph part_behind(const Graph& graph, ValueId value) {
+  require_value(graph, value);
   std::vector<bool> needed(static_cast<std::size_t>(graph.value_count()), false);
   needed[static_cast<std::size_t>(graph.output())] = true;
   const std::vector<Node>& nodes = graph.nodes();

@@ -15,7 +15,8 @@ struct Network {
 [[nodiscard]] Graph cut_at(const Graph& graph, ValueId value);
 
 /// The rest of a graph behind a value: what makes its output from that value, which becomes the
-/// input. Throws Error(kUsage) where the output needs anything else from before it.
+/// input. Throws Error(kUsage) where the output needs anything else from before it, and for a value
+/// that does not exist.
 [[nodiscard]] Graph part_behind(const Graph& graph, ValueId value);
 
 /// The last value before node `node` (its index) through which everything goes that the nodes from

@@ -119,6 +119,17 @@ Box draw_box(Rng& rng, const Image& image, const Preprocessing& p) {
 
 }  // namespace
 
+Preprocessing keras_preprocessing() {
+  Preprocessing preprocessing;
+  preprocessing.mode = ResizeMode::kCrop;
+  preprocessing.interpolation = Interpolation::kBilinear;
+  preprocessing.crop_fraction = 1.0f;
+  preprocessing.channels = ChannelOrder::kRgb;
+  preprocessing.scale.fill(1 / 127.5f);
+  preprocessing.offset.fill(-1);
+  return preprocessing;
+}
+
 DecodeOptions decode_options(const Preprocessing& preprocessing) {
   Size resized{preprocessing.width, preprocessing.height};
   if (preprocessing.mode == ResizeMode::kCrop) {

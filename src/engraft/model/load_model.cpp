@@ -103,21 +103,6 @@ std::vector<std::string> labels_of_top(std::int64_t classes) {
   return labels;
 }
 
-/// Pixels as Keras' preprocess_input of mobilenet_v2 makes them, x/127.5 - 1, RGB. Keras leaves the
-/// resize to the caller. TensorFlow's plain bilinear is what the weights were trained with, and the
-/// centre crop keeps proportions: together they find the right one of ImageNet's classes for 175 of
-/// 200 pictures, an antialiased crop for 170, an antialiased squash for 166.
-Preprocessing keras_preprocessing() {
-  Preprocessing preprocessing;
-  preprocessing.mode = ResizeMode::kCrop;
-  preprocessing.interpolation = Interpolation::kBilinear;
-  preprocessing.crop_fraction = 1.0f;
-  preprocessing.channels = ChannelOrder::kRgb;
-  preprocessing.scale.fill(1 / 127.5f);
-  preprocessing.offset.fill(-1);
-  return preprocessing;
-}
-
 Model load_keras(const fs::path& path, const LoadOptions& options) {
   Model model;
   model.network = read_keras_mobilenet_v2(path, {.image_size = options.image_size});

@@ -37,6 +37,7 @@ struct Panel {
   std::vector<int> epochs;
   std::vector<Series> series;  ///< training, then validation
   std::optional<std::size_t> best;
+  std::vector<CurveStage> stages;  ///< after the first
   double low = 0, high = 1;
   bool is_share = false;  ///< written in percent
 };
@@ -169,6 +170,24 @@ std::string value_text(const Panel& panel, double value) {
   return panel.is_share ? percent(value) : fmt::format("{:.3g}", value);
 }
 
+/// A line between the last epoch of one stage and the first of the next, with the latter's name.
+void draw_stages(cairo_t* cairo, const Panel& panel, const Frame& frame) {
+  for (const CurveStage& stage : panel.stages) {
+    const double x = frame.x(stage.first_epoch - 0.5);
+    cairo_set_line_width(cairo, 1);
+    set_colour(cairo, palette::kAxis);
+    cairo_move_to(cairo, x, frame.box.y);
+    cairo_line_to(cairo, x, frame.box.bottom());
+    cairo_stroke(cairo);
+    const bool roomy = x - frame.box.x > frame.box.width / 2;
+    // Accuracies end near the top, losses near the bottom.
+    const double y = panel.is_share ? frame.box.bottom() - 7 : frame.box.y + 11;
+    draw_text(
+        cairo, {x + (roomy ? -5 : 5), y}, "fine-tuning: " + stage.name,
+        {.size = 9.5, .colour = palette::kMuted, .align = roomy ? Align::kRight : Align::kLeft});
+  }
+}
+
 void draw_best(cairo_t* cairo, const Panel& panel, const Frame& frame) {
   if (!panel.best) return;
   const double x = frame.x(panel.epochs[*panel.best]);
@@ -222,6 +241,7 @@ void draw_direct_labels(cairo_t* cairo, const Panel& panel, const Frame& frame) 
 void draw_panel(cairo_t* cairo, const Panel& panel, const Rectangle& box) {
   const Frame frame = frame_of(panel, box);
   draw_axes(cairo, panel, frame);
+  draw_stages(cairo, panel, frame);
   for (const Series& series : panel.series) {
     draw_line(cairo, panel, series, frame);
     draw_points(cairo, panel, series, frame);
@@ -260,7 +280,9 @@ Panel panel_of(const RunRecord& run, const char* title, float CurvePoint::*train
               .epochs = {},
               .series = {{"training", palette::kVermilion, true, {}},
                          {"validation", palette::kBlue, false, {}}},
-              .best = {}};
+              .best = {},
+              .stages = {}};
+  for (std::size_t i = 1; i < run.stages.size(); ++i) panel.stages.push_back(run.stages[i]);
   for (const CurvePoint& point : run.curve) {
     if (point.epoch == run.best_epoch) panel.best = panel.epochs.size();
     panel.epochs.push_back(point.epoch);

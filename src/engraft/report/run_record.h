@@ -15,6 +15,12 @@ struct CurvePoint {
   float train_loss = 0, val_loss = 0, train_accuracy = 0, val_accuracy = 0;
 };
 
+/// Where a stage of training begins.
+struct CurveStage {
+  std::string name;     ///< "head", "last"
+  int first_epoch = 1;  ///< of the curve
+};
+
 /// A picture with what the model made of it.
 struct ShownPrediction {
   Image picture;  ///< small, for display
@@ -29,7 +35,9 @@ struct RunRecord {
   std::string title;  ///< the run's name
   std::vector<std::string> class_names;
   std::vector<CurvePoint> curve;  ///< may be empty
-  int best_epoch = 0;             ///< of the curve; marks nothing if it is not among its epochs
+  std::vector<CurveStage>
+      stages;          ///< of the curve; a line is drawn where one after the first begins
+  int best_epoch = 0;  ///< of the curve; marks nothing if it is not among its epochs
   Evaluation evaluation;
   std::string evaluated_on;  ///< "47 validation pictures", "5 folds, every picture held out once"
   std::vector<double> fold_accuracies;       ///< with cross-validation

@@ -9,6 +9,8 @@
 #include "engraft/base/rng.h"
 #include "engraft/data/csv.h"
 #include "engraft/data/split.h"
+#include "engraft/image/augment.h"
+#include "engraft/image/mix.h"
 #include "engraft/report/drawings.h"
 #include "engraft/report/html.h"
 #include "engraft/report/run_record.h"
@@ -80,6 +82,49 @@ std::vector<ShownPrediction> show(const FinishedRun& run, std::span<const std::s
   return shown;
 }
 
+/// A few training pictures and what augmentation makes of them, epoch by epoch.
+AugmentedSheet augmented_sheet(const FinishedRun& run, const Augmentation& augmentation) {
+  constexpr std::size_t kRows = 6;
+  constexpr int kViews = 6;
+  const Material& material = *run.material;
+  const Preprocessing& preprocessing = run.model->preprocessing;
+  const std::uint64_t seed = run.request->training.seed;
+  std::vector<std::size_t> samples =
+      run.holdout->folds.empty() ? run.holdout->samples_in(Subset::kTrain) : run.result->held_out;
+  Rng(seed, kShownStream, 1).shuffle(std::span(samples));
+  DecodeOptions decode = decode_options(preprocessing);
+  decode.orientation = run.request->orientation;
+  const auto view = [&](std::size_t sample, int epoch) {
+    const Image image = read_image(material.dataset.samples[sample].path, decode);
+    return augment(
+        image, preprocessing, augmentation,
+        Rng(seed, static_cast<std::uint64_t>(epoch), material.contents[sample].leading_bits()));
+  };
+  AugmentedSheet sheet{
+      .title = "What the network saw", .summary = summary_of(augmentation), .rows = {}};
+  for (std::size_t i = 0; i < std::min(kRows, samples.size()); ++i) {
+    const Sample& sample = material.dataset.samples[samples[i]];
+    AugmentedRow row{.original = fit(read_image(sample.path, decode), preprocessing),
+                     .label = material.dataset.class_names[static_cast<std::size_t>(sample.label)],
+                     .views = {}};
+    for (int epoch = 1; epoch <= kViews; ++epoch) {
+      Rng rng(seed, kShownStream + static_cast<std::uint64_t>(epoch), samples[i]);
+      const Mix mix = draw_mix(augmentation, {preprocessing.width, preprocessing.height}, rng);
+      AugmentedView shown{.picture = view(samples[i], epoch)};
+      if (mix.kind != Mix::Kind::kNone) {
+        const std::size_t partner = samples[mix.partner % samples.size()];
+        const auto label = static_cast<std::size_t>(material.labels[partner]);
+        shown.picture = apply_mix(mix, std::move(shown.picture), view(partner, epoch));
+        shown.note =
+            fmt::format("{:.0f} % {}", 100 * (1 - mix.share), material.dataset.class_names[label]);
+      }
+      row.views.push_back(std::move(shown));
+    }
+    sheet.rows.push_back(std::move(row));
+  }
+  return sheet;
+}
+
 std::string class_counts(const Material& material) {
   std::vector<int> counts(material.dataset.class_names.size());
   for (const int label : material.labels) ++counts[static_cast<std::size_t>(label)];
@@ -111,6 +156,14 @@ std::string optimizer_in_words(const TrainOptions& options) {
                      options.weight_decay, name_of(options.schedule), options.epochs);
 }
 
+std::string stage_in_words(const FineTuneOptions& stage) {
+  return fmt::format(
+      "from {} on, {}, rate {:g}, batch {}, weight decay {:g}, {} over {} epochs; pictures: {}",
+      stage.from == "all" ? "the first layer" : stage.from, title_of(stage.optimizer),
+      stage.learning_rate, stage.batch, stage.weight_decay, name_of(stage.schedule), stage.epochs,
+      summary_of(stage.augmentation));
+}
+
 std::string provenance(const Model& model, const std::string& key) {
   const auto found = model.provenance.find(key);
   return found == model.provenance.end() ? std::string() : found->second;
@@ -127,6 +180,9 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
         {epoch.epoch, epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy});
   }
   record.best_epoch = summary.best_epoch;
+  for (const StageStart& stage : summary.stages) {
+    record.stages.push_back({stage.name, stage.first_epoch});
+  }
   record.evaluation = summary.evaluation;
   record.evaluated_on = summary.evaluated_on;
   record.fold_accuracies = summary.folds;
@@ -145,8 +201,12 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
                     : fmt::format("the picture as it is and {} augmented", run.request->views)},
       {"Head", head_in_words(run.request->training)},
       {"Optimizer", optimizer_in_words(run.request->training)},
+      {"Recipe", run.recipe->reason},
       {"Seed", fmt::format("{}", run.request->training.seed)},
       {"Time", fmt::format("{:.1f} s", summary.seconds)}};
+  for (const FineTuneOptions& stage : run.recipe->stages) {
+    record.facts.emplace_back("Fine-tuning", stage_in_words(stage));
+  }
   record.notes = summary.notes;
   for (const Problem& problem : summary.problems)
     record.problems.emplace_back(problem.where, problem.what);
@@ -155,13 +215,19 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
 
 }  // namespace
 
-std::string results_csv(const std::vector<EpochResult>& history) {
+std::string results_csv(const std::vector<EpochResult>& history,
+                        const std::vector<StageStart>& stages) {
   std::string text =
-      "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n";
+      "epoch,stage,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n";
+  std::string stage;
   for (const EpochResult& epoch : history) {
-    text += fmt::format("{},{},{},{},{},{},{:.4f}\n", epoch.epoch, number(epoch.learning_rate),
-                        number(epoch.train_loss), number(epoch.train_accuracy),
-                        number(epoch.val_loss), number(epoch.val_accuracy), epoch.seconds);
+    for (const StageStart& start : stages) {
+      if (start.first_epoch == epoch.epoch) stage = csv_field(start.name);
+    }
+    text += fmt::format("{},{},{},{},{},{},{},{:.4f}\n", epoch.epoch, stage,
+                        number(epoch.learning_rate), number(epoch.train_loss),
+                        number(epoch.train_accuracy), number(epoch.val_loss),
+                        number(epoch.val_accuracy), epoch.seconds);
   }
   return text;
 }
@@ -189,12 +255,23 @@ std::string predictions_csv(const FinishedRun& run) {
 
 void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool& pool) {
   save_model(*run.model, folder / "model.onnx");
-  write_file_atomic(folder / "results.csv", results_csv(run.result->history));
+  if (run.result->last) {
+    Model last = *run.model;
+    last.network = *run.result->last;
+    save_model(last, folder / "last.onnx");
+  }
+  write_file_atomic(folder / "results.csv", results_csv(run.result->history, run.result->stages));
   write_file_atomic(folder / "predictions.csv", predictions_csv(run));
   write_file_atomic(folder / "split.csv", holdout_csv(*run.holdout, run.material->dataset));
   write_file_atomic(folder / "args.json", run.request->arguments);
   const RunRecord record = make_record(run, pool);
   write_file_atomic(folder / "curves.png", to_png(curves(record)));
+  for (const FineTuneOptions& stage : run.recipe->stages) {
+    if (stage.augmentation == Augmentation{}) continue;
+    const Drawing sheet = augmented(augmented_sheet(run, stage.augmentation));
+    write_file_atomic(folder / "augmented.png", to_png(sheet, 1));
+    break;
+  }
   write_file_atomic(folder / "confusion.png", to_png(confusion(record)));
   write_file_atomic(folder / "predictions.png", to_png(predictions(record)));
   write_file_atomic(folder / "report.html", html_report(record));

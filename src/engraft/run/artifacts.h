@@ -6,6 +6,7 @@
 #include "engraft/run/holdout.h"
 #include "engraft/run/run_folder.h"
 #include "engraft/run/train_run.h"
+#include "engraft/run/training.h"
 
 namespace engraft {
 
@@ -14,7 +15,8 @@ struct FinishedRun {
   const TrainRequest* request;
   const Material* material;
   const Holdout* holdout;
-  const HeadResult* result;
+  const Recipe* recipe;
+  const TrainingResult* result;
   const Model* model;
   const TrainSummary* summary;
 };
@@ -24,7 +26,8 @@ void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool
 
 /// The tables alone, as they are written: results.csv (one row an epoch), predictions.csv (one row
 /// a held-out picture).
-[[nodiscard]] std::string results_csv(const std::vector<EpochResult>& history);
+[[nodiscard]] std::string results_csv(const std::vector<EpochResult>& history,
+                                      const std::vector<StageStart>& stages);
 [[nodiscard]] std::string predictions_csv(const FinishedRun& run);
 
 }  // namespace engraft

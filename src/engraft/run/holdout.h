@@ -25,20 +25,4 @@ struct Holdout {
 /// seed.
 [[nodiscard]] Holdout hold_out(const Material& material, const TrainRequest& request);
 
-/// A trained head and what it, or its twins of the other folds, said of pictures that they had not
-/// seen.
-struct HeadResult {
-  TrainedHead head;                     ///< what goes into the model
-  std::vector<EpochResult> history;     ///< of it, or with folds the mean over them
-  std::vector<std::size_t> held_out;    ///< samples, ascending
-  Tensor probabilities;                 ///< [held_out, classes]
-  std::vector<double> fold_accuracies;  ///< with cross-validation
-};
-
-/// Trains on what the holdout leaves and judges on what it holds out; with folds once a fold, and
-/// once more on everything for the head that is kept. Errors are those of train_head.
-[[nodiscard]] HeadResult train_with_holdout(const Material& material, const TrainingRows& rows,
-                                            const Holdout& holdout, const TrainRequest& request,
-                                            Progress& progress, const std::stop_token& stop);
-
 }  // namespace engraft

@@ -89,6 +89,15 @@ std::vector<int> labels_of(const Material& material, std::span<const std::size_t
   return labels;
 }
 
+Tensor features_of(const Material& material, std::span<const std::size_t> samples) {
+  Tensor features(Shape{static_cast<std::int64_t>(samples.size()), material.features.shape()[1]});
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    std::ranges::copy(material.features.row(static_cast<std::int64_t>(samples[i])),
+                      features.row(static_cast<std::int64_t>(i)).begin());
+  }
+  return features;
+}
+
 TrainingRows::TrainingRows(const Material& material, std::span<const std::size_t> samples,
                            const TrainRequest& request, const FeatureRequest& features,
                            ThreadPool& pool, Progress& progress, const std::stop_token& stop)

@@ -31,6 +31,9 @@ struct Material {
 [[nodiscard]] std::vector<int> labels_of(const Material& material,
                                          std::span<const std::size_t> samples);
 
+/// The plain features [samples, F] of some of its samples.
+[[nodiscard]] Tensor features_of(const Material& material, std::span<const std::size_t> samples);
+
 /// Rows to train on: the plain view of a picture and, where asked for, augmented ones.
 class TrainingRows {
  public:

@@ -9,6 +9,8 @@
 #include "engraft/data/dataset.h"
 #include "engraft/eval/metrics.h"
 #include "engraft/model/model.h"
+#include "engraft/run/recipe.h"
+#include "engraft/train/fine_tune.h"
 #include "engraft/train/head.h"
 
 namespace engraft {
@@ -28,8 +30,18 @@ struct TrainRequest {
   std::filesystem::path base;  ///< the model file that the head is set on
   LoadOptions load;
   FeatureLevel level = FeatureLevel::kPooled;
-  int views = 0;  ///< augmented views of each training picture, beside the plain one
-  TrainOptions training;
+  int views = 0;          ///< augmented views of each training picture, beside the plain one
+  TrainOptions training;  ///< of the head
+
+  RecipeKind recipe = RecipeKind::kAuto;
+  FineTuneOptions fine_tune;       ///< of the stages after the head
+  float width = 1.0f;              ///< from scratch: of the network
+  double budget = 0;               ///< seconds that the run should take at most; 0: any
+  std::uint64_t memory = 0;        ///< bytes that training may take; 0: what the machine has
+  double checkpoint_seconds = 30;  ///< between two checkpoints, at least
+  std::string command = "{}";      ///< JSON, kept with the checkpoints for whoever resumes
+  bool resume = false;             ///< go on with the unfinished run of that name
+  bool tensorboard = false;        ///< write event files, too
 
   Orientation orientation = Orientation::kUpright;
   int threads = 0;              ///< 0: one per core; the result does not depend on it
@@ -37,6 +49,12 @@ struct TrainRequest {
   std::filesystem::path
       run;  ///< the run folder to make; an earlier one of that name is kept as NAME.1, NAME.2, …
   std::string arguments = "{}";  ///< JSON, saved as args.json
+};
+
+/// A stage of training in a run's history.
+struct StageStart {
+  std::string name;     ///< "head", "last", "all", …
+  int first_epoch = 1;  ///< of the history, which counts on through the stages
 };
 
 /// What a run came to; the run folder holds the same and more.
@@ -49,6 +67,8 @@ struct TrainSummary {
   std::string evaluated_on;          ///< "47 validation pictures"
   std::vector<double> folds;         ///< accuracy of each, with cross-validation
   std::vector<EpochResult> history;  ///< with folds the mean over them
+  std::vector<StageStart> stages;    ///< of the history
+  std::string recipe;                ///< what was done and why, in a sentence
   int best_epoch = 0;                ///< the one kept; 0 with folds
   std::vector<Problem> problems;
   std::vector<std::string> notes;  ///< what a reader of the figures must know
@@ -60,6 +80,9 @@ struct TrainSummary {
 /// of it is written, or not at all. Equal requests give equal bytes in every file but for the times
 /// in results.csv and report.html. With folds, each picture is judged by the one model that has not
 /// seen it, no fold chooses an epoch, and model.onnx is then trained on all pictures.
+///
+/// Until then, NAME.unfinished beside it holds what is needed to go on after a stop or a crash; a
+/// resumed run gives the same bytes as one that was never stopped.
 [[nodiscard]] TrainSummary train_run(const TrainRequest& request, Progress& progress,
                                      const std::stop_token& stop = {});
 

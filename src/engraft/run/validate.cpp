@@ -36,6 +36,26 @@ void require_at_least(int value, int least, std::string_view option) {
   require(value >= least, option, value, fmt::format("at least {}", least));
 }
 
+void validate_tuning(const FineTuneOptions& o) {
+  const auto in = [](double value, double low, double high) {
+    return value >= low && value <= high;
+  };
+  require(in(o.epochs, 1, 100'000), "--tune-epochs", o.epochs, "1 to 100000");
+  require(in(o.batch, 1, 65536), "--tune-batch", o.batch, "1 to 65536");
+  require(in(o.micro_batch, 1, 1024), "--micro-batch", o.micro_batch, "1 to 1024");
+  require(o.learning_rate > 0 && o.learning_rate <= 100, "--tune-lr", o.learning_rate,
+          "more than 0 and at most 100, such as 0.0003");
+  require_share(o.warmup, Ends::kLowClosed, "--tune-warmup", "0.1");
+  require(o.weight_decay >= 0 && o.weight_decay * o.learning_rate < 1, "--tune-weight-decay",
+          o.weight_decay,
+          fmt::format("at least 0 and less than 1 / rate, which is {:g}", 1 / o.learning_rate));
+  require(o.layer_decay > 0 && o.layer_decay <= 1, "--layer-decay", o.layer_decay,
+          "more than 0 and at most 1, such as 0.9");
+  require(std::isfinite(o.clip) && o.clip >= 0, "--clip", o.clip, "0 (any) or more, such as 1");
+  require_share(o.ema, Ends::kLowClosed, "--ema", "0.999");
+  check(o);  // the rest, which names itself
+}
+
 }  // namespace
 
 void validate(const TrainRequest& request) {
@@ -57,6 +77,11 @@ void validate(const TrainRequest& request) {
           training.learning_rate, "more than 0, such as 0.001");
   require(std::isfinite(training.weight_decay) && training.weight_decay >= 0, "--weight-decay",
           training.weight_decay, "at least 0, such as 0.0001");
+  validate_tuning(request.fine_tune);
+  require(std::isfinite(request.checkpoint_seconds) && request.checkpoint_seconds >= 0,
+          "--checkpoint-every", request.checkpoint_seconds, "at least 0, such as 30");
+  require(std::isfinite(request.budget) && request.budget >= 0, "--budget", request.budget,
+          "at least 0");
 }
 
 }  // namespace engraft

@@ -17,8 +17,10 @@ class BoundaryCache {
  public:
   explicit BoundaryCache(std::size_t bytes) : bytes_(bytes) {}
 
-  /// Which view of which picture; view 0 is the plain one.
+  /// Which view of which picture; view 0 is the plain one. maker stands for the frozen network and
+  /// all that makes its input from the picture, so that one cache serves trainings of any kind.
   struct Key {
+    std::uint64_t maker = 0;
     std::uint64_t view = 0;
     std::size_t picture = 0;
     auto operator<=>(const Key&) const = default;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,19 +36,19 @@ struct FineTuneOptions {
   int batch = 32;
   int micro_batch = 4;  ///< pictures that go through the network together
   OptimizerKind optimizer = OptimizerKind::kAdamw;
-  float learning_rate = 1e-4f;
+  float learning_rate = 3e-4f;
   float momentum = 0.9f;  ///< kSgd, kNesterov
   float weight_decay = 0.05f;
   float layer_decay = 1;  ///< learning rate: times this for each block further from the head
   ScheduleKind schedule = ScheduleKind::kCosine;
   float warmup = 0.1f;
-  float clip = 0;  ///< largest norm of the gradient; 0: any
-  LossKind loss = LossKind::kSoftmax;
-  float label_smoothing = 0;
+  float clip = 0;                      ///< largest norm of the gradient; 0: any
+  LossKind loss = LossKind::kSoftmax;  ///< the one that the network's head was made for
+  float label_smoothing = 0.1f;
   float ema = 0;  ///< decay of the moving average of the weights that is kept; 0: none
   BatchNormMode batch_norm = BatchNormMode::kFrozen;
   float statistics_momentum = 0.99f;  ///< of a trainable batch norm
-  Augmentation augmentation;
+  Augmentation augmentation = augmentation_of(AugmentationPreset::kLight);
   Balance balance = Balance::kNone;
   int patience = 0;  ///< as in TrainOptions
   Keep keep = Keep::kBestEpoch;
@@ -69,7 +70,7 @@ struct FineTuneSpec {
   PictureSource* source = nullptr;
   LabelledPictures train, validation;
   FineTuneOptions options;
-  BoundaryCache* boundaries = nullptr;  ///< shared by trainings of one base, seed and augmentation
+  BoundaryCache* boundaries = nullptr;  ///< shared by trainings on one source; null: none
 };
 
 /// Where a training is, and everything that its rest depends on: two trainings in the same state
@@ -88,6 +89,13 @@ struct FineTuneState {
   std::vector<float> best_parameters, best_statistics;  ///< empty until an epoch is over
 };
 
+/// What one batch came to.
+struct BatchResult {
+  float loss = 0;            ///< mean over its pictures
+  double gradient_norm = 0;  ///< before clipping; NaN where the loss is not finite
+  [[nodiscard]] bool finite() const { return std::isfinite(loss) && std::isfinite(gradient_norm); }
+};
+
 /// Trains a network, or its part from some layer on, by back-propagation.
 ///
 /// Each epoch every picture is seen once, in a view of its own, drawn from Rng(seed, epoch,
@@ -102,12 +110,18 @@ class FineTuner {
 
   [[nodiscard]] bool finished() const;
   /// One batch; at the end of an epoch also a look at the validation pictures. Throws
-  /// Error(kBadInput) when loss or gradient is not a number, naming epoch, rate and ways out.
+  /// Error(kBadInput) when loss, gradient or what an epoch has made of the weights is not a number,
+  /// naming epoch, rate and ways out; Error(kUsage) when finished().
   void step();
+  /// step() at the caller's rate in place of the schedule's, and at whatever step. Where the result
+  /// is not finite(), nothing is thrown and no weight is changed: the step has not been done.
+  BatchResult step_at(float rate);
 
   [[nodiscard]] std::int64_t steps_done() const;
   [[nodiscard]] std::int64_t steps_in_all() const;  ///< if it is not stopped early
   [[nodiscard]] std::int64_t steps_per_epoch() const;
+  [[nodiscard]] std::size_t pictures_per_epoch() const;
+  [[nodiscard]] int batch() const;
   /// Of the epoch at hand, so far; NaN before its first step.
   [[nodiscard]] float running_loss() const;
   [[nodiscard]] float running_accuracy() const;
@@ -116,15 +130,18 @@ class FineTuner {
 
   /// The network with the weights that are kept: of the best epoch, or as they are now.
   [[nodiscard]] Network network() const;
+  /// The network as it is now (its moving average, where one is kept).
+  [[nodiscard]] Network last_network() const;
   /// Probabilities [pictures, classes] of network() for the plain views of pictures.
   [[nodiscard]] Tensor predict(std::span<const std::size_t> pictures);
 
+  /// What lies where in the state's arrays.
+  [[nodiscard]] const ParameterLayout& parameters() const;
+  [[nodiscard]] const ParameterLayout& statistics() const;
   [[nodiscard]] FineTuneState state() const;
   /// Throws Error(kBadInput) for a state of another training.
   void restore(FineTuneState state);
 
-  /// Bytes that training takes beside the pictures.
-  [[nodiscard]] std::size_t memory_bytes() const;
   /// Parameters that are trained.
   [[nodiscard]] std::size_t trained_parameters() const;
 
@@ -132,5 +149,10 @@ class FineTuner {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Bytes that training such a network takes at most, beside pictures: workspaces, gradients, and
+/// the weights with all that an optimizer and checkpoints keep of them.
+[[nodiscard]] std::size_t training_memory(const Network& network, const FineTuneOptions& options,
+                                          ThreadPool& pool);
 
 }  // namespace engraft

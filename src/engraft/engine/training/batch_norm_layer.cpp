@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
+#include "engraft/base/error.h"
 #include "engraft/engine/training/forward_operation.h"
 #include "engraft/engine/training/layer.h"
 #include "engraft/kernels/channels.h"
@@ -43,7 +46,15 @@ class BatchNormLayer final : public TrainingLayer, public SynchronisedLayer {
     take(2, pivot_);
     if (mode_ == BatchNormMode::kTrainable) return;
     const auto variance = weights.at(names_[3]).values();
-    for (std::size_t c = 0; c < channels(); ++c) set_statistics(c, pivot_[c], variance[c]);
+    for (std::size_t c = 0; c < channels(); ++c) {
+      if (!(double{variance[c]} + epsilon_ > 0)) {
+        throw Error(ErrorKind::kBadInput,
+                    fmt::format("parameter {}: variance {} of channel {} is not positive; the "
+                                "weights are damaged",
+                                names_[3], variance[c], c));
+      }
+      set_statistics(c, pivot_[c], variance[c]);
+    }
   }
 
   [[nodiscard]] std::unique_ptr<BoundLayer> bind(const LayerBuffers& buffers) const override {

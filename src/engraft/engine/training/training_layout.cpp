@@ -9,14 +9,14 @@
 namespace engraft {
 namespace {
 
-/// Times at which a group's steps run, and at which they run backward, both included. A group works
-/// chunk by chunk, so all of its steps count as running at once.
+/// Times at which a group's steps run, and at which they run backward, both included. A group that
+/// works chunk by chunk comes back to its steps, so all of them count as running at once.
 class Clock {
  public:
   explicit Clock(const TrainingLayout::Spec& spec)
       : steps_(static_cast<int>(spec.list.steps.size())),
-        forward_(by_step(spec.forward)),
-        backward_(by_step(spec.backward)) {}
+        forward_(by_step(spec.forward, spec.micro_batch)),
+        backward_(by_step(spec.backward, spec.micro_batch)) {}
   [[nodiscard]] int forward_begin(int step) const { return at(forward_, step).first; }
   [[nodiscard]] int forward_end(int step) const { return at(forward_, step).last - 1; }
   [[nodiscard]] int backward_begin(int step) const { return begin(at(backward_, step)); }
@@ -31,10 +31,14 @@ class Clock {
   [[nodiscard]] int turn() const { return steps_; }
 
  private:
-  static std::vector<TrainingGroup> by_step(std::span<const TrainingGroup> groups) {
+  static std::vector<TrainingGroup> by_step(std::span<const TrainingGroup> groups,
+                                            int micro_batch) {
     std::vector<TrainingGroup> result;
     for (const TrainingGroup& group : groups) {
-      result.insert(result.end(), static_cast<std::size_t>(group.last - group.first), group);
+      const bool in_one_go = group.pictures == micro_batch;
+      for (int i = group.first; i < group.last; ++i) {
+        result.push_back(in_one_go ? TrainingGroup{i, i + 1, group.pictures} : group);
+      }
     }
     return result;
   }
@@ -83,8 +87,6 @@ void TrainingLayout::find_values(const Spec& spec) {
     storage(step.output)
         .extend(clock.forward_begin(i),
                 backward_reads_output(step) ? clock.backward_end(i) : clock.forward_end(i));
-    // A depthwise convolution may gate by its input's values.
-    if (step.op == Op::kDepthwiseConv) storage(step.input).extend(0, clock.backward_end(i));
   }
   // The input is filled before the first step runs.
   storage(spec.list.input).extend(0, clock.forward_end(0));

@@ -365,10 +365,14 @@ void TrainingPlan::backward(int segment, Workspace& workspace, const LayerRun& r
   const bool last = segment + 1 == segments();
   const int begin = last ? 0 : impl.gathered(above - 1) + 1;
   auto& layers = workspace.impl_->layers;
+  bool has_gathered = last;
   for (std::size_t g = impl.backward_groups.size(); g-- > 0;) {
     const TrainingGroup& group = impl.backward_groups[g];
     if (group.first < begin || group.last > end) continue;
-    const bool gathers = !last && group.first == begin;
+    // The norm before this group has other chunks where a stage of the plan begins between them.
+    const bool gathers =
+        !last && group.first == begin && impl.group_of(begin - 1).pictures == group.pictures;
+    has_gathered |= gathers;
     impl.for_each_chunk(group, [&](int chunk) {
       const auto c = static_cast<std::size_t>(chunk);
       for (int i = group.last - 1; i >= group.first; --i) {
@@ -377,8 +381,8 @@ void TrainingPlan::backward(int segment, Workspace& workspace, const LayerRun& r
       if (gathers) layers[static_cast<std::size_t>(begin - 1)][c]->gather_backward(run);
     });
   }
-  // A batch norm that makes the graph's output has no step behind it.
-  if (!last && begin == end) {
+  // Nor has a batch norm that makes the graph's output a step behind it.
+  if (!has_gathered) {
     for (const auto& layer : layers[static_cast<std::size_t>(begin - 1)]) {
       layer->gather_backward(run);
     }

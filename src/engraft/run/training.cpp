@@ -1,0 +1,401 @@
+#include "engraft/run/training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "engraft/eval/metrics.h"
+#include "engraft/report/tensorboard.h"
+#include "engraft/run/training_progress.h"
+
+namespace engraft {
+namespace {
+
+/// LabelledFeatures borrows; this owns what it borrows.
+struct Rows {
+  std::vector<std::size_t> groups;
+  std::vector<int> labels;
+  const Tensor* values;
+  int views;
+  [[nodiscard]] LabelledFeatures borrow() const {
+    return {.values = values, .pictures = groups, .labels = labels, .views = views};
+  }
+};
+
+/// One training: which samples it learns from, looks at and is judged on.
+struct Part {
+  std::string name;  ///< "fold1", "model"
+  std::vector<std::size_t> train, validation, judged;
+  Keep keep = Keep::kBestEpoch;
+};
+
+struct TrainedPart {
+  Network network;
+  std::optional<Network> last;
+  std::vector<EpochResult> history;
+  std::vector<StageStart> stages;
+  int best_epoch = 0;
+  Tensor probabilities;  ///< [judged, classes]
+};
+
+std::vector<std::filesystem::path> paths_of(const Material& material) {
+  std::vector<std::filesystem::path> paths;
+  for (const Sample& sample : material.dataset.samples) paths.push_back(sample.path);
+  return paths;
+}
+
+DecodeOptions decode_options_of(const TrainingJob& job) {
+  DecodeOptions options = decode_options(job.preprocessing);
+  options.orientation = job.request.orientation;
+  return options;
+}
+
+double accuracy(const Tensor& probabilities, std::span<const int> labels) {
+  int right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    right += best_class(probabilities.row(static_cast<std::int64_t>(i))) == labels[i] ? 1 : 0;
+  }
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+/// Adds a fold's history into the mean; every fold runs the same number of epochs.
+void accumulate(std::vector<EpochResult>& mean, const std::vector<EpochResult>& history,
+                int folds) {
+  mean.resize(history.size());
+  const float share = 1.0f / static_cast<float>(folds);
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    mean[i].epoch = history[i].epoch;
+    mean[i].learning_rate = history[i].learning_rate;
+    mean[i].train_loss += share * history[i].train_loss;
+    mean[i].train_accuracy += share * history[i].train_accuracy;
+    mean[i].val_loss += share * history[i].val_loss;
+    mean[i].val_accuracy += share * history[i].val_accuracy;
+    mean[i].seconds += history[i].seconds;
+  }
+}
+
+/// Runs the trainings of a job one after the other.
+class TrainingRunner {
+ public:
+  explicit TrainingRunner(const TrainingJob& job)
+      : job_(job),
+        paths_(paths_of(job.material)),
+        source_(paths_, {.decode = decode_options_of(job), .memory = job.picture_memory}),
+        boundaries_(job.boundary_memory),
+        classes_(static_cast<int>(job.material.dataset.class_names.size())),
+        show_(job.progress, job.recipe,
+              {.trainings = trainings(),
+               .head_epochs = job.scratch ? 0 : job.request.training.epochs,
+               .pictures = training_pictures()}) {}
+
+  TrainingResult run() { return job_.holdout.folds.empty() ? run_once() : cross_validate(); }
+
+ private:
+  [[nodiscard]] int trainings() const { return std::max(job_.holdout.fold_count() + 1, 1); }
+
+  /// Pictures that all trainings together see in an epoch.
+  [[nodiscard]] std::size_t training_pictures() const {
+    const auto folds = static_cast<std::size_t>(job_.holdout.fold_count());
+    return folds == 0 ? job_.holdout.samples_in(Subset::kTrain).size()
+                      : job_.material.labels.size() * folds;
+  }
+
+  TrainingResult run_once() {
+    const auto test = job_.holdout.samples_in(Subset::kTest);
+    Part part{.name = "model",
+              .train = job_.holdout.samples_in(Subset::kTrain),
+              .validation = job_.holdout.samples_in(Subset::kValidation),
+              .judged = {},
+              .keep = job_.request.training.keep};
+    part.judged = test.empty() ? part.validation : test;
+    TrainedPart trained = train(part);
+    TrainingResult result;
+    take_model(result, trained);
+    result.history = std::move(trained.history);
+    result.best_epoch = trained.best_epoch;
+    result.held_out = part.judged;
+    result.probabilities = std::move(trained.probabilities);
+    return result;
+  }
+
+  TrainingResult cross_validate() {
+    const std::size_t n = job_.material.labels.size();
+    TrainingResult result;
+    result.probabilities = Tensor(Shape{static_cast<std::int64_t>(n), classes_});
+    const int folds = job_.holdout.fold_count();
+    for (int fold = 0; fold < folds; ++fold) {
+      // A held-out fold must not choose the epoch that it then judges.
+      Part part{.name = fmt::format("fold{}", fold + 1),
+                .train = {},
+                .validation = {},
+                .judged = {},
+                .keep = Keep::kLastEpoch};
+      for (std::size_t i = 0; i < n; ++i) {
+        (job_.holdout.folds[i] == fold ? part.validation : part.train).push_back(i);
+      }
+      part.judged = part.validation;
+      const TrainedPart trained = train(part);
+      for (std::size_t i = 0; i < part.judged.size(); ++i) {
+        std::ranges::copy(
+            trained.probabilities.row(static_cast<std::int64_t>(i)),
+            result.probabilities.row(static_cast<std::int64_t>(part.judged[i])).begin());
+      }
+      result.fold_accuracies.push_back(
+          accuracy(trained.probabilities, labels_of(job_.material, part.judged)));
+      accumulate(result.history, trained.history, folds);
+    }
+    Part everything{.name = "model",
+                    .train = std::vector<std::size_t>(n),
+                    .validation = {},
+                    .judged = {},
+                    .keep = Keep::kLastEpoch};
+    std::iota(everything.train.begin(), everything.train.end(), std::size_t{0});
+    take_model(result, train(everything));
+    result.held_out = everything.train;
+    return result;
+  }
+
+  void take_model(TrainingResult& result, const TrainedPart& trained) {
+    result.network = trained.network;
+    result.last = trained.last;
+    result.stages = trained.stages;
+    result.notes = notes_;
+  }
+
+  TrainedPart train(const Part& part) {
+    TrainedPart trained;
+    if (const auto saved = saved_part(part)) {
+      trained = *saved;
+      show_.skip_training(part.train.size());
+      return trained;
+    }
+    open_log(part);
+    if (job_.scratch) {
+      trained.network = *job_.scratch;
+    } else {
+      train_head_of(part, trained);
+    }
+    for (std::size_t stage = 0; stage < job_.recipe.stages.size(); ++stage) {
+      fine_tune(part, stage, trained);
+    }
+    if (part.name != "model") save_part(part, trained);
+    return trained;
+  }
+
+  void train_head_of(const Part& part, TrainedPart& trained) {
+    TrainOptions options = job_.request.training;
+    options.keep = part.keep;
+    if (part.keep == Keep::kLastEpoch) options.patience = 0;
+    const Material& material = job_.material;
+    const Rows train{job_.rows.row_groups(part.train), labels_of(material, part.train),
+                     &job_.rows.values(), job_.rows.views()};
+    const Rows validation{part.validation, labels_of(material, part.validation), &material.features,
+                          1};
+    const TrainedHead head = train_head(
+        train.borrow(), validation.borrow(), classes_, options,
+        [&](const EpochResult& epoch) { show_.head_epoch(epoch); }, job_.stop);
+    show_.head_done();
+    for (const EpochResult& epoch : head.history) log(epoch, 0);
+    trained.network = graft(job_.base, head.head);
+    trained.history = head.history;
+    trained.stages.push_back({.name = "head", .first_epoch = 1});
+    trained.best_epoch = head.best_epoch;
+    trained.probabilities =
+        part.judged.empty() ? Tensor() : apply_head(head.head, features_of(material, part.judged));
+  }
+
+  void fine_tune(const Part& part, std::size_t stage, TrainedPart& trained) {
+    FineTuneOptions options = job_.recipe.stages[stage];
+    options.keep = part.keep;
+    if (part.keep == Keep::kLastEpoch) options.patience = 0;
+    const std::vector<int> train_labels = labels_of(job_.material, part.train);
+    const std::vector<int> validation_labels = labels_of(job_.material, part.validation);
+    const Network start = trained.network;
+    FineTuner tuner({.network = &start,
+                     .preprocessing = job_.preprocessing,
+                     .source = &source_,
+                     .train = {part.train, train_labels},
+                     .validation = {part.validation, validation_labels},
+                     .options = options,
+                     .boundaries = &boundaries_},
+                    job_.pool);
+    logged_before_ = static_cast<int>(trained.history.size());
+    run_steps(stage == 0 ? part.name : fmt::format("{}-stage{}", part.name, stage + 1), tuner);
+    take_stage(part, options, tuner, trained);
+  }
+
+  /// Steps to the end, or to a stop; a checkpoint each so many seconds and each epoch.
+  void run_steps(const std::string& phase, FineTuner& tuner) {
+    restore(phase, tuner);
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point saved = Clock::now();
+    std::size_t epochs = tuner.history().size();
+    for (const EpochResult& epoch : tuner.history()) log(epoch, logged_before_);
+    show_.begin_stage(tuner);
+    while (!tuner.finished()) {
+      if (job_.stop.stop_requested()) {
+        save(phase, tuner);
+        throw_if_stopped(job_.stop);
+      }
+      tuner.step();
+      show_.step_done(tuner);
+      const std::chrono::duration<double> since = Clock::now() - saved;
+      const bool epoch_over = tuner.history().size() > epochs;
+      if (epoch_over) log(tuner.history().back(), logged_before_);
+      epochs = tuner.history().size();
+      if (since.count() < job_.request.checkpoint_seconds && !epoch_over) continue;
+      if (since.count() < job_.request.checkpoint_seconds / 4) continue;
+      save(phase, tuner);
+      saved = Clock::now();
+    }
+    show_.end_stage(tuner);
+  }
+
+  /// Event files grow beside the checkpoints, one folder a training; a resumed one is told anew.
+  void open_log(const Part& part) {
+    log_.reset();
+    if (!job_.request.tensorboard) return;
+    log_.emplace(job_.unfinished.folder() / kTensorBoardFolder / part.name,
+                 TensorBoardOptions{.resumed_at = 1, .clock = {}});
+  }
+
+  void log(const EpochResult& epoch, int before) {
+    if (!log_) return;
+    std::vector<Scalar> scalars;
+    const auto add = [&](const char* tag, float value) {
+      if (!std::isnan(value)) scalars.push_back({.tag = tag, .value = value});
+    };
+    add("loss/train", epoch.train_loss);
+    add("loss/val", epoch.val_loss);
+    add("accuracy/train", epoch.train_accuracy);
+    add("accuracy/val", epoch.val_accuracy);
+    add("rate", epoch.learning_rate);
+    log_->add(epoch.epoch + before, scalars);
+  }
+
+  void take_stage(const Part& part, const FineTuneOptions& options, FineTuner& tuner,
+                  TrainedPart& trained) {
+    const int before = static_cast<int>(trained.history.size());
+    const int earlier_best = trained.best_epoch;
+    trained.stages.push_back({.name = options.from, .first_epoch = before + 1});
+    for (EpochResult epoch : tuner.history()) {
+      epoch.epoch += before;
+      trained.history.push_back(epoch);
+    }
+    const int best = tuner.best_epoch() + before;
+    const auto result = [&](int epoch) -> const EpochResult& {
+      return trained.history[static_cast<std::size_t>(epoch) - 1];
+    };
+    const bool chooses = part.keep == Keep::kBestEpoch && !part.validation.empty();
+    const bool earlier_is_better =
+        chooses && earlier_best > 0 &&
+        std::pair(result(earlier_best).val_accuracy, -result(earlier_best).val_loss) >
+            std::pair(result(best).val_accuracy, -result(best).val_loss);
+    if (earlier_is_better) {
+      trained.last = tuner.network();
+      return;
+    }
+    trained.best_epoch = best;
+    if (chooses && best != static_cast<int>(trained.history.size())) {
+      trained.last = tuner.last_network();
+    }
+    trained.network = tuner.network();
+    if (!part.judged.empty()) trained.probabilities = tuner.predict(part.judged);
+  }
+
+  void restore(const std::string& phase, FineTuner& tuner) {
+    auto found = job_.unfinished.checkpoints().latest(
+        phase, {.parameters = tuner.parameters(), .statistics = tuner.statistics()});
+    if (!found) return;
+    if (!found->warning.empty()) job_.progress.note(found->warning);
+    require_same_run(found->checkpoint.metadata);
+    tuner.restore(std::move(found->checkpoint.state));
+  }
+
+  void save(const std::string& phase, const FineTuner& tuner) {
+    job_.unfinished.checkpoints().save(
+        phase, {.state = tuner.state(), .metadata = {{kIdentity, job_.identity}}},
+        {.parameters = tuner.parameters(), .statistics = tuner.statistics()});
+  }
+
+  void require_same_run(const std::map<std::string, std::string>& metadata) const {
+    const auto found = metadata.find(kIdentity);
+    if (found != metadata.end() && found->second == job_.identity) return;
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: pictures, labels, base model or engraft have changed since this "
+                            "run was begun; begin it anew without --resume",
+                            job_.unfinished.folder().string()));
+  }
+
+  // A finished fold: what the rest of the run needs of it.
+
+  void save_part(const Part& part, const TrainedPart& trained) {
+    if (job_.recipe.stages.empty()) return;  // a head is trained again sooner than read
+    SafetensorsFile file;
+    file.metadata = {{kIdentity, job_.identity}};
+    file.tensors.emplace("probabilities", make_entry(trained.probabilities));
+    std::vector<double> rows;
+    for (const EpochResult& epoch : trained.history) {
+      rows.insert(rows.end(),
+                  {static_cast<double>(epoch.epoch), epoch.learning_rate, epoch.train_loss,
+                   epoch.train_accuracy, epoch.val_loss, epoch.val_accuracy, epoch.seconds});
+    }
+    const Shape shape{static_cast<std::int64_t>(trained.history.size()), kHistoryColumns};
+    file.tensors.emplace("history", make_entry<double>(shape, rows));
+    job_.unfinished.checkpoints().save_result(part.name, file);
+  }
+
+  [[nodiscard]] std::optional<TrainedPart> saved_part(const Part& part) {
+    if (part.name == "model") return std::nullopt;
+    const auto file = job_.unfinished.checkpoints().result(part.name);
+    if (!file) return std::nullopt;
+    require_same_run(file->metadata);
+    TrainedPart trained;
+    const auto probabilities = file->tensors.find("probabilities");
+    const auto history = file->tensors.find("history");
+    const Shape expected{static_cast<std::int64_t>(part.judged.size()), classes_};
+    if (probabilities == file->tensors.end() || history == file->tensors.end() ||
+        probabilities->second.shape != expected) {
+      throw Error(ErrorKind::kBadInput,
+                  fmt::format("{}: the result of {} is damaged; begin the run anew",
+                              job_.unfinished.folder().string(), part.name));
+    }
+    trained.probabilities = to_tensor(probabilities->second);
+    const std::vector<double> rows = values_of<double>(history->second);
+    for (std::size_t i = 0; i + kHistoryColumns <= rows.size(); i += kHistoryColumns) {
+      trained.history.push_back({.epoch = static_cast<int>(rows[i]),
+                                 .learning_rate = static_cast<float>(rows[i + 1]),
+                                 .train_loss = static_cast<float>(rows[i + 2]),
+                                 .train_accuracy = static_cast<float>(rows[i + 3]),
+                                 .val_loss = static_cast<float>(rows[i + 4]),
+                                 .val_accuracy = static_cast<float>(rows[i + 5]),
+                                 .seconds = rows[i + 6]});
+    }
+    return trained;
+  }
+
+  static constexpr const char* kIdentity = "run";
+  static constexpr std::size_t kHistoryColumns = 7;
+
+  const TrainingJob& job_;
+  std::vector<std::filesystem::path> paths_;
+  PictureSource source_;
+  BoundaryCache boundaries_;
+  int classes_;
+  TrainingProgress show_;
+  std::optional<TensorBoardWriter> log_;
+  int logged_before_ = 0;  ///< epochs of the stages before the one at hand
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+TrainingResult run_training(const TrainingJob& job) {
+  return TrainingRunner(job).run();
+}
+
+}  // namespace engraft

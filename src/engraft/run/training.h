@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engraft/model/model.h"
+#include "engraft/run/holdout.h"
+#include "engraft/run/material.h"
+#include "engraft/run/recipe.h"
+#include "engraft/run/unfinished.h"
+
+namespace engraft {
+
+/// What every training of a run shares: the one that makes the model, and those of the folds.
+struct TrainingJob {
+  const TrainRequest& request;
+  const Material& material;
+  const TrainingRows& rows;
+  const Holdout& holdout;
+  const Network& base;     ///< pixels → features; from scratch: unused
+  const Network* scratch;  ///< from scratch: the whole network, at random
+  Preprocessing preprocessing;
+  Recipe recipe;
+  std::size_t picture_memory = 0;   ///< bytes for decoded pictures
+  std::size_t boundary_memory = 0;  ///< bytes for what frozen parts made of pictures
+  UnfinishedRun& unfinished;
+  std::string
+      identity;  ///< of everything that the bits depend on; a checkpoint of another is refused
+  ThreadPool& pool;
+  Progress& progress;
+  std::stop_token stop;
+};
+
+/// The trained network, and what it or its twins of the other folds said of pictures that they had
+/// not seen.
+struct TrainingResult {
+  Network network;                      ///< pixels → probabilities
+  std::optional<Network> last;          ///< after the last epoch, where `network` is an earlier one
+  std::vector<EpochResult> history;     ///< of it, or with folds the mean over them
+  std::vector<StageStart> stages;       ///< of the history
+  int best_epoch = 0;                   ///< whose weights `network` has; 0 with folds
+  std::vector<std::size_t> held_out;    ///< samples, ascending
+  Tensor probabilities;                 ///< [held_out, classes]
+  std::vector<double> fold_accuracies;  ///< with cross-validation
+  std::vector<std::string> notes;
+};
+
+/// Trains on what the holdout leaves and judges on what it holds out; with folds once a fold, and
+/// once more on everything for the network that is kept. Errors are those of train_head and
+/// FineTuner.
+[[nodiscard]] TrainingResult run_training(const TrainingJob& job);
+
+}  // namespace engraft

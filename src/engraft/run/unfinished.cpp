@@ -1,0 +1,210 @@
+#include "engraft/run/unfinished.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <vector>
+
+#include "engraft/base/error.h"
+#include "engraft/base/file.h"
+#include "engraft/base/hash.h"
+
+namespace engraft {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kCommand = "command.json";
+constexpr std::string_view kPlan = "plan.json";
+/// The digest of a file in the run folder that was about to be put in place.
+constexpr std::string_view kAnnounced = "complete";
+/// Whose digest: it has the times of the run in it, which no other run has.
+constexpr std::string_view kResults = "results.csv";
+
+fs::path next_free(const fs::path& path) {
+  for (int number = 1;; ++number) {
+    fs::path candidate = path;
+    candidate += fmt::format(".{}", number);
+    if (!fs::exists(fs::symlink_status(candidate))) return candidate;
+  }
+}
+
+std::string digest_of(const fs::path& file) {
+  return sha256(read_file(file)).hex() + "\n";
+}
+
+/// Names of what is in a folder.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  return names;
+}
+
+bool is_checkpoint(const std::string& name) {
+  return name.ends_with(".safetensors");
+}
+
+bool holds_checkpoints(const fs::path& folder) {
+  return std::ranges::any_of(names_in(folder), is_checkpoint);
+}
+
+/// Whether AtomicFile made this name for one of our files, and a killed process left it.
+bool is_half_written(const std::string& name) {
+  if (!name.ends_with(".part")) return false;
+  return std::ranges::any_of(std::array{kCommand, kPlan, kAnnounced}, [&](std::string_view file) {
+    return name.starts_with(fmt::format(".{}.", file));
+  });
+}
+
+/// A folder, and one that nobody else has put something into.
+bool is_only_ours(const fs::path& folder) {
+  return fs::is_directory(fs::symlink_status(folder)) &&
+         std::ranges::all_of(names_in(folder), [](const std::string& name) {
+           return name == kCommand || name == kPlan || name == kAnnounced ||
+                  name == kTensorBoardFolder || is_checkpoint(name) ||
+                  (name.starts_with('.') && name.ends_with(".part"));
+         });
+}
+
+/// Removes what is ours, and the folder if nothing else is in it. What says that the run is
+/// complete goes last.
+void clear(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(fs::symlink_status(folder, ignored))) return;
+  try {
+    CheckpointFolder(folder).remove_all();
+  } catch (const Error&) {  // it stays, with what is in it
+  }
+  for (const std::string& name : names_in(folder)) {
+    if (is_half_written(name)) fs::remove(folder / name, ignored);
+  }
+  fs::remove_all(folder / kTensorBoardFolder, ignored);
+  fs::remove(folder / kPlan, ignored);
+  fs::remove(folder / kCommand, ignored);
+  fs::remove(folder / kAnnounced, ignored);
+  fs::remove(folder, ignored);
+}
+
+/// Whether the run folder is the one that was about to be put in place when the process ended.
+bool is_placed(const fs::path& folder, const fs::path& run) {
+  if (!fs::exists(run / kResults)) return false;
+  if (!fs::exists(folder / kCommand)) {  // it was removing what is there
+    return is_only_ours(folder) && !holds_checkpoints(folder);
+  }
+  return fs::exists(folder / kAnnounced) &&
+         read_text_file(folder / kAnnounced) == digest_of(run / kResults);
+}
+
+[[noreturn]] void nothing_to_resume(const fs::path& run) {
+  throw Error(ErrorKind::kNotFound,
+              fmt::format("{}: there is no unfinished run of that name to resume{}", run.string(),
+                          fs::exists(run) ? "; this one is complete" : ""));
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const fs::path& folder, const fs::path& run)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+    return;
+  }
+  ::close(descriptor_);
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{}: another engraft is at work on this run; wait for it to end, or "
+                          "choose another place with --out",
+                          run.string()));
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+fs::path UnfinishedRun::folder_of(const fs::path& run) {
+  fs::path folder = fs::absolute(run).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "runs/photos/"
+  folder += ".unfinished";
+  return folder;
+}
+
+bool UnfinishedRun::settle(const fs::path& run) {
+  const fs::path folder = folder_of(run);
+  if (!fs::exists(folder)) return false;
+  const FolderLock lock(folder, run);
+  if (!is_placed(folder, run)) return false;
+  clear(folder);
+  return true;
+}
+
+UnfinishedRun::UnfinishedRun(const fs::path& run, Begin begin, const std::string& command)
+    : folder_(folder_of(run)), checkpoints_(folder_) {
+  const bool there = fs::exists(fs::symlink_status(folder_));
+  if (there && settle(run)) {
+    if (begin == Begin::kResume) nothing_to_resume(run);
+  } else if (there) {
+    lock_ = FolderLock(folder_, run);
+  }
+  if (begin == Begin::kAnew) {
+    begin_anew(run, command);
+    return;
+  }
+  if (!fs::exists(folder_ / kCommand)) nothing_to_resume(run);
+  keep_ = true;
+}
+
+void UnfinishedRun::begin_anew(const fs::path& run, const std::string& command) {
+  if (!holds_checkpoints(folder_) && is_only_ours(folder_)) clear(folder_);
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(folder_))) {
+    earlier_ = next_free(folder_);
+    fs::rename(folder_, earlier_, error);
+  }
+  if (!error) fs::create_directories(folder_, error);
+  if (error) {
+    throw Error(ErrorKind::kIo,
+                fmt::format("{}: cannot make the folder of checkpoints: {}; choose another place "
+                            "with --out",
+                            folder_.string(), error.message()));
+  }
+  try {
+    lock_ = FolderLock(folder_, run);
+    write_file_atomic(folder_ / kCommand, command);
+  } catch (const Error&) {
+    clear(folder_);
+    throw;
+  }
+}
+
+UnfinishedRun::~UnfinishedRun() {
+  if (folder_.empty() || keep_ || holds_checkpoints(folder_)) return;
+  clear(folder_);
+}
+
+std::optional<std::string> UnfinishedRun::plan() const {
+  if (!fs::exists(folder_ / kPlan)) return std::nullopt;
+  return read_text_file(folder_ / kPlan);
+}
+
+void UnfinishedRun::set_plan(const std::string& json) {
+  write_file_atomic(folder_ / kPlan, json);
+}
+
+void UnfinishedRun::announce(const fs::path& results) {
+  write_file_atomic(folder_ / kAnnounced, digest_of(results));
+}
+
+void UnfinishedRun::remove() {
+  clear(folder_);
+  folder_.clear();
+}
+
+}  // namespace engraft

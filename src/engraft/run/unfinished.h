@@ -1,0 +1,81 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "engraft/train/checkpoint_folder.h"
+
+namespace engraft {
+
+/// Whether a run begins anew or goes on.
+enum class Begin { kAnew, kResume };
+
+/// Of event files, in the folders of runs and unfinished runs.
+inline constexpr const char* kTensorBoardFolder = "tensorboard";
+
+/// One process at a time works in a folder: a lock on it, which goes with the process.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  /// Throws Error(kUsage), naming the run, where another process has it. File systems without locks
+  /// give none.
+  FolderLock(const std::filesystem::path& folder, const std::filesystem::path& run);
+  ~FolderLock();
+  FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FolderLock& operator=(FolderLock&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// NAME.unfinished beside a run folder NAME: what a run needs to go on after it was stopped or
+/// killed. It holds the command, the plan and the checkpoints, and goes when the run is complete.
+class UnfinishedRun {
+ public:
+  /// The folder for a run of that name.
+  [[nodiscard]] static std::filesystem::path folder_of(const std::filesystem::path& run);
+
+  /// Whether the run of that name is complete and was only killed before it had removed this
+  /// folder; does that now. False where there is nothing or more than that to do.
+  [[nodiscard]] static bool settle(const std::filesystem::path& run);
+
+  /// kAnew: makes the folder; one that is there already is moved to NAME.unfinished.1 (or the next
+  /// free number) if it holds a checkpoint, else removed. kResume: opens it; throws
+  /// Error(kNotFound) if there is none. Error(kIo) where nothing can be written, Error(kUsage)
+  /// while another process is at work on the run.
+  UnfinishedRun(const std::filesystem::path& run, Begin begin, const std::string& command);
+  /// Removes the folder where nothing was saved that would be lost.
+  ~UnfinishedRun();
+  UnfinishedRun(const UnfinishedRun&) = delete;
+  UnfinishedRun& operator=(const UnfinishedRun&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  [[nodiscard]] CheckpointFolder& checkpoints() { return checkpoints_; }
+  /// Where an earlier unfinished run of that name went; empty if there was none.
+  [[nodiscard]] const std::filesystem::path& earlier() const { return earlier_; }
+
+  [[nodiscard]] std::optional<std::string> plan() const;
+  void set_plan(const std::string& json);
+  /// The run goes on later: keep the folder even without a checkpoint.
+  void keep() { keep_ = true; }
+  /// To be said right before the run folder is put in place: a file of the run folder by which
+  /// settle() knows it again.
+  void announce(const std::filesystem::path& results);
+  /// The run is complete.
+  void remove();
+
+ private:
+  void begin_anew(const std::filesystem::path& run, const std::string& command);
+
+  FolderLock lock_;
+  std::filesystem::path earlier_, folder_;
+  CheckpointFolder checkpoints_;
+  bool keep_ = false;
+};
+
+}  // namespace engraft

@@ -1,0 +1,228 @@
+// Fine-tuning through the real binary: what is trained, and what a run folder then holds.
+#include <cstring>
+
+#include "cli/tuning.h"
+#include "engraft/graph/graph_builder.h"
+
+namespace engraft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+class FineTune : public TuningRuns {};
+
+TEST_F(FineTune, FollowsTheHeadFromWhereverOneLikes) {
+  for (const char* from : {"last", "all", "block_13", "100"}) {
+    const fs::path run = trained({"--fine-tune", from, "--tune-epochs", "2", "--out", from}, from);
+    EXPECT_THAT(stages_of(run), ElementsAre("head", from));
+    EXPECT_EQ(rows_of(run / "results.csv").size(), 1u + 3 + 2);
+    EXPECT_EQ(json::parse(slurp(run / "args.json"))["fine_tune"], from);
+    EXPECT_THAT(slurp(run / "report.html"), HasSubstr("Trained the head, then"));
+  }
+  EXPECT_FALSE(slurp(in("all/model.onnx")) == slurp(in("last/model.onnx")));
+}
+
+TEST_F(FineTune, RefusesLayersThatAreNotThereBeforeItReadsAnything) {
+  for (const char* from : {"bogus", "block_17", "1000", "-1", "12x", "blo"}) {
+    const ProcessResult result = train({"--fine-tune", from});
+    expect_failure(result, 2, "");
+    EXPECT_THAT(result.err, AllOf(HasSubstr(from), Not(HasSubstr("Reading"))));
+  }
+  expect_failure(train({"--fine-tune", ""}), 2, "--fine-tune");
+  EXPECT_THAT(names_in(in("runs")), IsEmpty());
+}
+
+TEST_F(FineTune, TrainsTheHeadAloneWhereThatIsTheRecipe) {
+  const ProcessResult automatic = train({"--out", "auto"});
+  EXPECT_EQ(automatic.exit_code, 0) << automatic.err;
+  EXPECT_THAT(automatic.out, HasSubstr("Trained the head alone: 16 training pictures"));
+  EXPECT_THAT(slurp(in("auto/report.html")), HasSubstr("Trained the head alone"));
+  trained({"--recipe", "head", "--out", "head"}, "head");
+  EXPECT_TRUE(slurp(in("auto/model.onnx")) == slurp(in("head/model.onnx")));
+  for (const char* run : {"auto", "head"}) {
+    EXPECT_THAT(stages_of(in(run)), ElementsAre("head"));
+    EXPECT_THAT(names_in(in(run)), Not(Contains("augmented.png")));
+  }
+}
+
+TEST_F(FineTune, FromScratchNeedsNoModel) {
+  const fs::path run = trained({"--from-scratch", "--width", "0.35", "--image-size", "32",
+                                "--tune-epochs", "3", "--mixup", "0.2", "--ema", "0.9"});
+  EXPECT_THAT(stages_of(run), ElementsAre("all"));
+  const ProcessResult result =
+      program_.run({"classify", "--json", "--model", "runs/photos/model.onnx", "photos/red/0.png"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out)[0]["predictions"].size(), 2u);
+  expect_failure(program_.run({"train", "photos", "--from-scratch", "--model", "base.onnx"}), 2,
+                 "--from-scratch");
+  expect_failure(train({"--width", "0.5"}), 2, "--from-scratch");
+}
+
+TEST_F(FineTune, SameBitsForAnyNumberOfThreads) {
+  for (const char* threads : {"1", "2", "3"}) {
+    trained({"--fine-tune", "all", "--tune-epochs", "2", "--folds", "2", "--augment", "strong",
+             "--batch-norm", "trainable", "--ema", "0.9", "--out", threads, "--threads", threads},
+            threads);
+  }
+  expect_same_run(in("1"), in("2"));
+  expect_same_run(in("1"), in("3"));
+}
+
+TEST_F(FineTune, FoldsJudgeEveryPictureOnce) {
+  const fs::path run = trained({"--fine-tune", "last", "--tune-epochs", "2", "--folds", "2"});
+  const auto predictions = rows_of(run / "predictions.csv");
+  ASSERT_EQ(predictions.size(), 1u + 2 * kEach);
+  for (std::size_t i = 1; i < predictions.size(); ++i) {
+    const auto& row = predictions[i];
+    EXPECT_NEAR(std::stod(row.at(5)) + std::stod(row.at(6)), 1, 1e-5) << row[0];
+  }
+  EXPECT_THAT(stages_of(run), ElementsAre("head", "last"));
+}
+
+TEST_F(FineTune, ShowsWhatTheNetworkSawUnlessItSawThePicturesAsTheyAre) {
+  const fs::path shown = trained({"--fine-tune", "last", "--tune-epochs", "1", "--out", "a"}, "a");
+  EXPECT_THAT(slurp(shown / "augmented.png"), ::testing::StartsWith("\x89PNG"));
+  const fs::path plain = trained(
+      {"--fine-tune", "last", "--tune-epochs", "1", "--augment", "none", "--out", "b"}, "b");
+  EXPECT_THAT(names_in(plain), Not(Contains("augmented.png")));
+}
+
+/// The CRC-32C of a TFRecord, as its definition masks it.
+std::uint32_t masked_crc(std::string_view bytes) {
+  std::uint32_t crc = ~0u;
+  for (const char byte : bytes) {
+    crc ^= static_cast<std::uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82F63B78u : 0);
+  }
+  crc = ~crc;
+  return (crc >> 15 | crc << 17) + 0xA282EAD8u;
+}
+
+/// The records of an event file, whose framing must be right to the last byte.
+std::vector<std::string> records_of(const std::string& file) {
+  std::vector<std::string> records;
+  const auto sum_at = [&](std::size_t i) {
+    std::uint32_t sum = 0;
+    std::memcpy(&sum, file.data() + i, sizeof sum);
+    return sum;
+  };
+  std::size_t at = 0;
+  while (at + 16 <= file.size()) {
+    std::uint64_t size = 0;
+    std::memcpy(&size, file.data() + at, sizeof size);
+    EXPECT_EQ(sum_at(at + 8), masked_crc(std::string_view(file).substr(at, 8)));
+    if (size > file.size() - at - 16) break;
+    records.push_back(file.substr(at + 12, size));
+    EXPECT_EQ(sum_at(at + 12 + size), masked_crc(records.back()));
+    at += 16 + size;
+  }
+  EXPECT_EQ(at, file.size()) << "something is left behind the last record";
+  return records;
+}
+
+TEST_F(FineTune, WritesEventFilesOfEveryTraining) {
+  const fs::path run =
+      trained({"--fine-tune", "last", "--tune-epochs", "2", "--folds", "2", "--tensorboard"});
+  EXPECT_THAT(names_in(run / "tensorboard"), ElementsAre("fold1", "fold2", "model"));
+  for (const char* part : {"fold1", "fold2", "model"}) {
+    const fs::path folder = run / "tensorboard" / part;
+    ASSERT_EQ(names_in(folder).size(), 1u);
+    const auto records = records_of(slurp(folder / names_in(folder)[0]));
+    EXPECT_THAT(records.at(0), HasSubstr("brain.Event:2"));
+    int epochs = 0;
+    for (const std::string& record : records) {
+      epochs += record.find("loss/train") != std::string::npos ? 1 : 0;
+    }
+    EXPECT_EQ(epochs, 3 + 2) << part << ": of the head, and behind it";
+  }
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+/// Two layers in a row without an activation: what one gains, the other multiplies.
+void write_unstable_base(const fs::path& file) {
+  GraphBuilder g({32, 32, 3});
+  ValueId x = g.conv("Conv1", g.input(), {.channels = 8, .kernel = 3, .stride = 2});
+  x = g.conv("Conv_1", x, {.channels = 8});
+  x = g.apply(Op::kGlobalAveragePool, std::string(kPooledValue), x);
+  Model base;
+  base.network.graph = g.finish(x);
+  base.network.weights = random_weights(base.network.graph, 3);
+  base.preprocessing.width = base.preprocessing.height = 32;
+  save_model(base, file);
+}
+
+TEST_F(FineTune, StopsWhereTheLossIsNoNumberAndLeavesTheEarlierRun) {
+  trained({});
+  const std::string earlier = slurp(in("runs/photos/report.html"));
+  write_unstable_base(in("unstable.onnx"));
+  const ProcessResult result = program_.run({"train",
+                                             "photos",
+                                             "--model",
+                                             "unstable.onnx",
+                                             "--epochs",
+                                             "3",
+                                             "--fine-tune",
+                                             "all",
+                                             "--tune-batch",
+                                             "4",
+                                             "--tune-epochs",
+                                             "50",
+                                             "--tune-optimizer",
+                                             "sgd",
+                                             "--tune-lr",
+                                             "100",
+                                             "--tune-weight-decay",
+                                             "0",
+                                             "--tune-warmup",
+                                             "0",
+                                             "--layer-decay",
+                                             "1"});
+  expect_failure(result, 4, "no number in epoch ");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("at a learning rate of "), HasSubstr("try a tenth")));
+  EXPECT_TRUE(slurp(in("runs/photos/report.html")) == earlier);
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+TEST_F(FineTune, KeepsToItsTime) {
+  const ProcessResult none = train(
+      {"--fine-tune", "all", "--tune-epochs", "100000", "--budget", "0.001s", "--out", "none"});
+  EXPECT_EQ(none.exit_code, 0) << none.err;
+  EXPECT_THAT(none.out, HasSubstr("too short for fine-tuning"));
+  EXPECT_THAT(stages_of(in("none")), ElementsAre("head"));
+  const ProcessResult some =
+      train({"--fine-tune", "all", "--tune-epochs", "100000", "--budget", "2s", "--out", "some"});
+  EXPECT_EQ(some.exit_code, 0) << some.err;
+  EXPECT_THAT(some.out, AnyOf(HasSubstr("epochs of it fit"), HasSubstr("too short")));
+  EXPECT_LT(rows_of(in("some/results.csv")).size(), 10'000u);
+}
+
+TEST_F(FineTune, TakesOneEpochOfOneStepWithinItsTime) {
+  const ProcessResult one = train({"--fine-tune", "last", "--tune-epochs", "1", "--budget", "1h"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(stages_of(in("runs/photos")), ElementsAre("head", "last"));
+}
+
+TEST_F(FineTune, FromScratchNeedsMoreTimeThanNone) {
+  expect_failure(
+      train({"--from-scratch", "--width", "0.35", "--image-size", "32", "--budget", "0.001s"}), 2,
+      "--budget");
+  EXPECT_THAT(names_in(in("runs")), IsEmpty());
+}
+
+TEST_F(FineTune, SaysHowMuchMemoryItNeeds) {
+  const ProcessResult result = train({"--fine-tune", "last", "--memory", "1M"});
+  expect_failure(result, 2, "--memory");
+  EXPECT_THAT(result.err, HasSubstr("needs "));
+  EXPECT_THAT(names_in(in("runs")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace engraft::test

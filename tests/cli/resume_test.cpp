@@ -1,0 +1,248 @@
+// Runs that are stopped, killed or cut short by a full disk, and what --resume makes of them.
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "cli/tuning.h"
+#include "engraft/base/hash.h"
+
+namespace engraft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// A run in the background.
+class Process {
+ public:
+  Process(const Invocation& invocation, const fs::path& err) : child_(::fork()) {
+    if (child_ == 0) become(invocation, "/dev/null", err);
+  }
+  ~Process() { end(SIGKILL); }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  /// Waits until that holds, for half a minute at most; false if the process ended before.
+  [[nodiscard]] bool wait_until(const std::function<bool()>& holds) {
+    for (int tries = 0; tries < 15'000; ++tries) {
+      if (holds()) return true;
+      if (::waitpid(child_, nullptr, WNOHANG) == child_) {
+        child_ = -1;
+        return false;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
+  void end(int signal) {
+    if (child_ < 0) return;
+    ::kill(child_, signal);
+    ::waitpid(child_, nullptr, 0);
+    child_ = -1;
+  }
+
+ private:
+  pid_t child_;
+};
+
+class Resume : public TuningRuns {
+ protected:
+  [[nodiscard]] ProcessResult resume(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"train", "--resume", "runs/photos"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return program_.run(arguments);
+  }
+  [[nodiscard]] std::vector<fs::path> saved(const std::string& beginning) const {
+    std::vector<fs::path> files;
+    for (const std::string& name : names_in(unfinished_)) {
+      if (name.starts_with(beginning) && name.ends_with(".safetensors")) {
+        files.push_back(unfinished_ / name);
+      }
+    }
+    return files;
+  }
+  /// Starts a run and kills it as soon as that holds.
+  void kill_when(const std::function<bool()>& holds) const {
+    Process process(program_.invocation(command(options_)), in("said"));
+    ASSERT_TRUE(process.wait_until(holds)) << slurp(in("said"));
+    process.end(SIGKILL);
+  }
+  void kill_with_two_checkpoints() const {
+    kill_when([&] { return saved("model-").size() >= 2; });
+  }
+  /// Resumes, which must succeed and end in the bits of a run that nobody stopped.
+  void expect_same_as_undisturbed(const std::vector<std::string>& more = {}) const {
+    const ProcessResult resumed = resume(more);
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+    auto undisturbed = options_;
+    undisturbed.insert(undisturbed.end(), {"--out", "undisturbed"});
+    trained(undisturbed, "undisturbed");
+    expect_same_run(in("runs/photos"), in("undisturbed"));
+  }
+
+  fs::path unfinished_ = in("runs/photos.unfinished");
+  std::vector<std::string> options_{"--fine-tune",        "last", "--tune-epochs", "8",
+                                    "--checkpoint-every", "0",    "--threads",     "2"};
+};
+
+TEST_F(Resume, AnInterruptNamesTheCommandThatGoesOn) {
+  options_[3] = "60";
+  options_[5] = "30";  // the interrupt itself makes the checkpoint
+  Invocation invocation = program_.invocation(command(options_));
+  invocation.signal = SIGINT;
+  invocation.signal_after = "Fine-tuning: ";
+  const ProcessResult stopped = run_process(invocation);
+  EXPECT_EQ(stopped.exit_code, 130) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("; go on with: engraft train --resume runs/photos\n"));
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos.unfinished"));
+  expect_same_as_undisturbed({"--threads", "1"});
+}
+
+TEST_F(Resume, AfterAKillEndsInTheSameBits) {
+  kill_with_two_checkpoints();
+  EXPECT_FALSE(fs::exists(in("runs/photos")));
+  expect_same_as_undisturbed({"--threads", "3", "--json"});
+}
+
+TEST_F(Resume, WorksFromAnotherFolder) {
+  kill_with_two_checkpoints();
+  Invocation invocation =
+      program_.invocation({"train", "--resume", (in("runs") / "photos").string() + "/", "--json"});
+  invocation.folder = "/";
+  const ProcessResult result = run_process(invocation);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out)["n"], 2 * kEach / 5);
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+TEST_F(Resume, FinishedFoldsAreNotTrainedAgain) {
+  options_.insert(options_.end(), {"--folds", "2"});
+  kill_when([&] { return !saved("fold1-result").empty() && !saved("fold2-0").empty(); });
+  fs::copy(unfinished_, in("runs/copy.unfinished"));
+  // A result that says something else is taken at its word: it is read, not computed again.
+  EXPECT_THAT(saved("fold1-0"), IsEmpty());
+  expect_same_as_undisturbed();
+  fs::copy(in("runs/copy.unfinished"), unfinished_);
+  write_file_atomic(saved("fold1-result").at(0), "damaged");
+  const ProcessResult damaged = resume();
+  expect_failure(damaged, 4, "fold1-result.safetensors");
+  EXPECT_THAT(damaged.err, HasSubstr("remove it, and fold1 is run again"));
+  fs::remove(saved("fold1-result").at(0));
+  fs::rename(in("runs/photos"), in("first"));
+  ASSERT_EQ(resume().exit_code, 0);
+  expect_same_run(in("runs/photos"), in("first"));
+}
+
+TEST_F(Resume, RefusesPicturesThatHaveChanged) {
+  kill_with_two_checkpoints();
+  fs::rename(in("photos/red/3.png"), in("away.png"));
+  expect_failure(resume(), 4, "have changed since this run was begun; begin it anew");
+  for (int i = 0; i < kEach; ++i) write_picture("photos/green", i, 1);
+  expect_failure(resume(), 4, "have changed since this run was begun; begin it anew");
+  fs::rename(in("away.png"), in("photos/red/3.png"));
+  fs::remove_all(in("photos/green"));
+  expect_same_as_undisturbed();
+}
+
+TEST_F(Resume, GoesBackToTheCheckpointBeforeADamagedOne) {
+  kill_with_two_checkpoints();
+  const auto both = saved("model-");
+  std::string damaged = slurp(both.back());
+  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+  write_file_atomic(both.back(), damaged);
+  const ProcessResult resumed = resume();
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, AllOf(HasSubstr(both.back().filename().string()),
+                                 HasSubstr("went back to " + both.front().filename().string())));
+  auto undisturbed = options_;
+  undisturbed.insert(undisturbed.end(), {"--out", "undisturbed"});
+  expect_same_run(in("runs/photos"), trained(undisturbed, "undisturbed"));
+}
+
+TEST_F(Resume, SaysWhereNothingCanBeRead) {
+  kill_with_two_checkpoints();
+  for (const fs::path& file : saved("model-")) write_file_atomic(file, "nothing");
+  expect_failure(resume(), 4, "no checkpoint of model can be read; begin that run anew");
+  write_file_atomic(unfinished_ / "plan.json", "{");
+  expect_failure(resume(), 4, "the plan of the run is damaged");
+  write_file_atomic(unfinished_ / "command.json", "{}");
+  expect_failure(resume(), 4, "command.json: damaged; begin the run anew");
+}
+
+TEST_F(Resume, OfWhatIsNotThereOrComplete) {
+  expect_failure(resume(), 3, "there is no unfinished run of that name to resume");
+  trained({});
+  expect_failure(resume(), 3, "this one is complete");
+}
+
+TEST_F(Resume, OfARunThatOnlyHadToCleanUpDoesThat) {
+  trained({"--fine-tune", "last", "--tune-epochs", "1"});
+  write_file_atomic(unfinished_ / "command.json", "{}");
+  write_file_atomic(unfinished_ / "complete",
+                    sha256(read_file(in("runs/photos/results.csv"))).hex() + "\n");
+  const ProcessResult result = resume();
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("runs/photos: was complete already"));
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+TEST_F(Resume, TakesNoOtherOptions) {
+  kill_with_two_checkpoints();
+  expect_failure(resume({"--tune-lr", "1"}), 2, "leave out --tune-lr");
+  expect_failure(program_.run({"train", "photos", "--resume", "runs/photos"}), 2, "leave out");
+  EXPECT_TRUE(fs::exists(unfinished_));
+}
+
+TEST_F(Resume, IsNotForARunThatGoesOn) {
+  options_[3] = "100000";
+  Process process(program_.invocation(command(options_)), in("said"));
+  ASSERT_TRUE(process.wait_until([&] { return !saved("model-").empty(); })) << slurp(in("said"));
+  expect_failure(resume(), 2, "another engraft is at work on this run");
+  expect_failure(train(options_), 2, "another engraft is at work on this run");
+}
+
+TEST_F(Resume, ABegunRunIsKeptAsideByANewOne) {
+  kill_with_two_checkpoints();
+  const ProcessResult anew = train(options_);
+  ASSERT_EQ(anew.exit_code, 0) << anew.err;
+  EXPECT_THAT(anew.out, HasSubstr("An unfinished run of that name is kept as "));
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos", "photos.unfinished.1"));
+}
+
+/// Half a disk: the first checkpoints fit, those with the weights of a best epoch do not.
+TEST_F(Resume, AFullDiskLosesNoEarlierCheckpoint) {
+  options_ = {"--fine-tune",        "all", "--tune-epochs", "3",  "--tune-optimizer", "sgd",
+              "--checkpoint-every", "0",   "--ema",         "0.9"};
+  Invocation limited = program_.invocation({});
+  std::vector<std::string> words = command(options_);
+  limited.program = "/bin/sh";
+  limited.arguments = {"-c", "ulimit -f 10600; exec \"$0\" \"$@\"", ENGRAFT_PROGRAM};
+  limited.arguments.insert(limited.arguments.end(), words.begin(), words.end());
+  const ProcessResult full = run_process(limited);
+  expect_failure(full, 6, "cannot write");
+  EXPECT_THAT(full.err, AllOf(HasSubstr("the earlier checkpoint model-000001.safetensors is kept"),
+                              HasSubstr("go on with: engraft train --resume runs/photos")));
+  EXPECT_EQ(saved("model-").size(), 1u);
+  expect_same_as_undisturbed();
+}
+
+TEST_F(Resume, AFullDiskBeforeTheFirstCheckpointCanBeResumed) {
+  Invocation limited = program_.invocation({});
+  std::vector<std::string> words = command(options_);
+  limited.program = "/bin/sh";
+  limited.arguments = {"-c", "ulimit -f 1000; exec \"$0\" \"$@\"", ENGRAFT_PROGRAM};
+  limited.arguments.insert(limited.arguments.end(), words.begin(), words.end());
+  const ProcessResult full = run_process(limited);
+  expect_failure(full, 6, "there is no earlier checkpoint");
+  const ProcessResult resumed = resume();
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+}  // namespace
+}  // namespace engraft::test
