@@ -123,11 +123,11 @@ TEST_F(Resume, WorksFromAnotherFolder) {
 TEST_F(Resume, FinishedFoldsAreNotTrainedAgain) {
   options_.insert(options_.end(), {"--folds", "2"});
   kill_when([&] { return !saved("fold1-result").empty() && !saved("fold2-0").empty(); });
-  fs::copy(unfinished_, in("runs/copy.unfinished"));
+  fs::copy(unfinished_, in("copy"));
   // A result that says something else is taken at its word: it is read, not computed again.
   EXPECT_THAT(saved("fold1-0"), IsEmpty());
   expect_same_as_undisturbed();
-  fs::copy(in("runs/copy.unfinished"), unfinished_);
+  fs::copy(in("copy"), unfinished_);
   write_file_atomic(saved("fold1-result").at(0), "damaged");
   const ProcessResult damaged = resume();
   expect_failure(damaged, 4, "fold1-result.safetensors");
