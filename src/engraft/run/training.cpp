@@ -296,7 +296,7 @@ class TrainingRunner {
         std::pair(result(earlier_best).val_accuracy, -result(earlier_best).val_loss) >
             std::pair(result(best).val_accuracy, -result(best).val_loss);
     if (earlier_is_better) {
-      trained.last = tuner.network();
+      trained.last = tuner.last_network();
       return;
     }
     trained.best_epoch = best;
