@@ -121,7 +121,7 @@ void with_threads_and_micro_batches(benchmark::internal::Benchmark* bench) {
   std::vector<std::int64_t> threads{1, 2};
   if (available_cores() > 2) threads.push_back(available_cores());
   bench->ArgNames({"threads", "micro_batch"})
-      ->ArgsProduct({threads, {4, 8}})
+      ->ArgsProduct({threads, {1, 2, 4, 8}})
       ->Unit(benchmark::kMillisecond)
       ->MinTime(2)
       ->UseRealTime();
