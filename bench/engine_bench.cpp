@@ -127,7 +127,11 @@ void single_picture(benchmark::State& state) {
   Plan::Workspace workspace = plan.make_workspace();
   const std::vector<float> picture = synthetic_picture();
   std::copy(picture.begin(), picture.end(), plan.input(workspace).begin());
-  measure(state, net, 1, [&] { benchmark::DoNotOptimize(plan.forward(workspace).data()); });
+  Team team(threads);
+  measure(state, net, 1, [&] {
+    benchmark::DoNotOptimize(
+        (threads == 1 ? plan.forward(workspace) : plan.forward(workspace, team)).data());
+  });
 }
 BENCHMARK(single_picture)
     ->ArgName("threads")

@@ -17,7 +17,10 @@ field() { sed -nE "s/.*\"$1\": ?([0-9.e+-]+).*/\1/p" | tail -n 1; }
 
 for ((round = 1; round <= rounds; round++)); do
   rm -rf run*
-  "$engraft" train "$pictures" --model "$weights" --folds 5 --no-cache --out run --json 2>/dev/null | tr -d '\n' >engraft.json
+  "$engraft" train "$pictures" --model "$weights" --folds 5 --no-cache --out run --json 2>progress.log | tr -d '\n' >engraft.json || {
+    tail -n 3 progress.log >&2
+    exit 1
+  }
   /usr/bin/python3 "$peer" "$pictures" --weights "$weights" --folds 5 | tail -n 1 >torch.json
   for program in engraft torch; do
     printf '%-8s %5.1f %%  %7.1f s\n' $program "$(awk "BEGIN { print 100 * $(field accuracy <$program.json) }")" \

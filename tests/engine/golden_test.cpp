@@ -125,10 +125,11 @@ TEST(Golden, OnePictureAtATimeOnTwoThreadsGivesTheSameBits) {
   const auto expected = run_all(network, inputs);
   const Plan plan = Plan::compile(network.graph, network.weights, {.threads = 2});
   Plan::Workspace workspace = plan.make_workspace();
+  Team team(2);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const auto x = normalised(inputs.row(i), plan.input_size());
     std::copy(x.begin(), x.end(), plan.input(workspace).begin());
-    const auto y = plan.forward(workspace);
+    const auto y = plan.forward(workspace, team);
     EXPECT_TRUE(std::equal(y.begin(), y.end(), expected[i].begin())) << i;
   }
 }

@@ -29,12 +29,18 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
-std::vector<float> run(const Plan& plan, std::span<const float> pictures) {
+/// By a team of so many threads; 0: by nobody but the caller.
+std::vector<float> run(const Plan& plan, std::span<const float> pictures, int team_of = 0) {
   Plan::Workspace workspace = plan.make_workspace();
   const auto input = plan.input(workspace);
   EXPECT_EQ(input.size(), pictures.size());
   std::copy(pictures.begin(), pictures.end(), input.begin());
-  const auto output = plan.forward(workspace);
+  if (team_of == 0) {
+    const auto output = plan.forward(workspace);
+    return {output.begin(), output.end()};
+  }
+  Team team(team_of);
+  const auto output = plan.forward(workspace, team);
   return {output.begin(), output.end()};
 }
 
@@ -138,7 +144,7 @@ TEST(Plan, GatedNetworksGiveTheSameBitsForAnyBatchAndThreads) {
   }
   for (const int threads : {1, 2, 3}) {
     const Plan plan = Plan::compile(graph, weights, {.batch = 4, .threads = threads});
-    EXPECT_TRUE(same_bits(run(plan, pictures), expected)) << threads;
+    EXPECT_TRUE(same_bits(run(plan, pictures, threads), expected)) << threads;
   }
 }
 
@@ -191,9 +197,35 @@ class SameBits : public testing::Test {
 };
 
 TEST_F(SameBits, ForAnyNumberOfThreads) {
-  for (const int threads : {2, 3}) {
+  for (const int threads : {1, 2, 3, 5}) {
     const Plan plan = Plan::compile(graph_, weights_, {.threads = threads});
     EXPECT_TRUE(same_bits(run(plan, picture_), expected_)) << threads;
+    EXPECT_TRUE(same_bits(run(plan, picture_, threads), expected_)) << threads;
+  }
+}
+
+TEST_F(SameBits, ForATeamThatIsSmallerThanThePlanAllows) {
+  const Plan plan = Plan::compile(graph_, weights_, {.threads = 4});
+  EXPECT_TRUE(same_bits(run(plan, picture_, 2), expected_));
+}
+
+TEST_F(SameBits, PictureAfterPictureByATeam) {
+  const Plan plan = Plan::compile(graph_, weights_, {.threads = 3});
+  Team team(3);
+  Plan::Workspace workspace = plan.make_workspace();
+  std::copy(picture_.begin(), picture_.end(), plan.input(workspace).begin());
+  for (int again = 0; again < 50; ++again) {
+    EXPECT_TRUE(same_bits(plan.forward(workspace, team), expected_)) << again;
+  }
+}
+
+TEST_F(SameBits, AtEveryPlaceOfABatchByATeam) {
+  const Plan plan = Plan::compile(graph_, weights_, {.batch = 3, .threads = 2});
+  std::vector<float> pictures;
+  for (int i = 0; i < 3; ++i) pictures.insert(pictures.end(), picture_.begin(), picture_.end());
+  const auto y = run(plan, pictures, 2);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(same_bits(std::span(y).subspan(i * 11, 11), expected_)) << i;
   }
 }
 
@@ -267,6 +299,16 @@ TEST(PlanErrors, OptionsOutOfRangeAreUsage) {
     expect_error(ErrorKind::kUsage, HasSubstr("threads"),
                  [&] { static_cast<void>(Plan::compile(graph, {}, {.threads = threads})); });
   }
+}
+
+TEST(PlanErrors, ATeamOfMoreThreadsThanThePlanIsMadeForIsUsage) {
+  GraphBuilder g({4});
+  const Graph graph = g.finish(g.dense("top", g.input(), 3));
+  const Plan plan = Plan::compile(graph, test::random_weights(graph), {.threads = 2});
+  Plan::Workspace workspace = plan.make_workspace();
+  Team team(3);
+  expect_error(ErrorKind::kUsage, HasSubstr("a team of 3 threads for a plan made for 2"),
+               [&] { static_cast<void>(plan.forward(workspace, team)); });
 }
 
 TEST(PlanErrors, MissingAndMisshapenWeightsAreNamed) {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -38,13 +39,11 @@ class GuardedArray {
   GuardedArray(std::size_t size, Guarded side) : size_(size) {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t inside = (size * sizeof(float) + page - 1) / page * page;
-    mapped_ = inside + 2 * page;
-    void* memory = ::mmap(nullptr, mapped_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
-    base_ = static_cast<char*>(memory);
-    if (inside > 0 && ::mprotect(base_ + page, inside, PROT_READ | PROT_WRITE) != 0) {
-      throw std::runtime_error("mprotect");
-    }
+    inside_ = inside;
+    std::vector<char*>& spare = spare_mappings()[inside];
+    if (spare.empty()) spare.push_back(map(inside, page));
+    base_ = spare.back();
+    spare.pop_back();
     const std::size_t offset = side == Guarded::kBefore ? 0 : inside - size * sizeof(float);
     data_ = reinterpret_cast<float*>(base_ + page + offset);
     std::fill(data_, data_ + size, kPoison);
@@ -54,14 +53,30 @@ class GuardedArray {
   }
   GuardedArray(const GuardedArray&) = delete;
   GuardedArray& operator=(const GuardedArray&) = delete;
-  ~GuardedArray() { ::munmap(base_, mapped_); }
+  ~GuardedArray() { spare_mappings()[inside_].push_back(base_); }
 
   [[nodiscard]] float* data() { return data_; }
   [[nodiscard]] std::span<float> span() { return {data_, size_}; }
   [[nodiscard]] std::span<const float> values() const { return {data_, size_}; }
 
  private:
-  std::size_t size_, mapped_ = 0;
+  /// By their size: to map memory takes longer than most tests of a small case.
+  static std::map<std::size_t, std::vector<char*>>& spare_mappings() {
+    static std::map<std::size_t, std::vector<char*>> spare;
+    return spare;
+  }
+  static char* map(std::size_t inside, std::size_t page) {
+    void* memory =
+        ::mmap(nullptr, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
+    char* base = static_cast<char*>(memory);
+    if (inside > 0 && ::mprotect(base + page, inside, PROT_READ | PROT_WRITE) != 0) {
+      throw std::runtime_error("mprotect");
+    }
+    return base;
+  }
+
+  std::size_t size_, inside_ = 0;
   char* base_ = nullptr;
   float* data_ = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engraft/graph/graph.h"
+#include "engraft/kernels/inverted_residual.h"
 
 namespace engraft {
 
@@ -23,6 +24,9 @@ struct Step {
   /// and takes over its memory.
   std::optional<ValueId> addend{};
   std::optional<Op> activation{};  ///< one for which is_activation() holds
+  /// Set: the step is a whole block (fuse_blocks()). Its parameters are those of InvertedResidual's
+  /// weights, in their order; op and attributes are those of the block's first convolution.
+  std::optional<InvertedResidual> block{};
 
   [[nodiscard]] bool has_two_operands() const { return op == Op::kAdd || op == Op::kMultiply; }
   /// True when the output stands where the addend stood.

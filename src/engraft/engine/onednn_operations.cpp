@@ -357,7 +357,7 @@ Compiled compile(const OperationSpec& spec) {
 
 }  // namespace
 
-std::unique_ptr<Operation> make_operation(const OperationSpec& spec) {
+std::unique_ptr<Operation> make_onednn_operation(const OperationSpec& spec) {
   try {
     return std::make_unique<OneDnnOperation>(compile(spec));
   } catch (const dnnl::error& error) {

@@ -6,7 +6,9 @@
 
 #include "engraft/base/error.h"
 #include "engraft/engine/arena.h"
+#include "engraft/engine/block_fusion.h"
 #include "engraft/engine/lowering.h"
+#include "engraft/engine/memory_layout.h"
 #include "engraft/engine/openmp_threads.h"
 #include "engraft/engine/operation.h"
 #include "engraft/engine/stages.h"
@@ -30,6 +32,17 @@ void check(const PlanOptions& options) {
   }
 }
 
+/// An operation as it runs.
+struct Turn {
+  std::unique_ptr<BoundOperation> operation;
+  std::byte* scratch = nullptr;
+  std::size_t scratch_stride = 0;  ///< from one thread's to the next one's
+};
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
 }  // namespace
 
 struct Plan::Impl {
@@ -38,25 +51,26 @@ struct Plan::Impl {
   StepList list;
   std::vector<Stage> stages;
   std::vector<std::unique_ptr<Operation>> operations;  ///< of each step
+  std::vector<std::size_t> scratch_stride;             ///< of each step: bytes of a thread
   Arena parameters;
   WorkspaceLayout layout;
 
   void compile_steps(const Graph& graph);
   void pack_parameters(const Weights& weights);
-  [[nodiscard]] std::unique_ptr<BoundOperation> bind(int step, int picture,
-                                                     std::byte* memory) const;
+  [[nodiscard]] Turn bind(int step, int picture, std::byte* memory) const;
 };
 
 struct Plan::Workspace::Impl {
   const Plan::Impl* plan = nullptr;
   Arena arena;
-  std::vector<std::unique_ptr<BoundOperation>> operations;  ///< as they run
+  std::vector<Turn> turns;
+  std::vector<int> parts;  ///< of each turn
   std::span<float> input;
   std::span<const float> output;
 };
 
 void Plan::Impl::compile_steps(const Graph& graph) {
-  const OpenMpThreads threads(options.threads);
+  const OpenMpThreads one(1);
   std::vector<std::size_t> scratch_bytes;
   for (const Stage& stage : stages) {
     for (int i = stage.first; i < stage.last; ++i) {
@@ -67,7 +81,10 @@ void Plan::Impl::compile_steps(const Graph& graph) {
                           .output = graph.shape(step.output),
                           .second = step.addend ? &graph.shape(*step.addend) : nullptr,
                           .batch = stage.pictures}));
-      scratch_bytes.push_back(operations.back()->scratch_bytes());
+      const Operation& operation = *operations.back();
+      scratch_stride.push_back(aligned(operation.scratch_bytes()));
+      scratch_bytes.push_back(scratch_stride.back() * static_cast<std::size_t>(options.threads) +
+                              operation.shared_bytes());
     }
   }
   layout = WorkspaceLayout({.list = list,
@@ -89,16 +106,21 @@ void Plan::Impl::pack_parameters(const Weights& weights) {
   }
 }
 
-std::unique_ptr<BoundOperation> Plan::Impl::bind(int step, int picture, std::byte* memory) const {
-  const Step& what = list.steps[static_cast<std::size_t>(step)];
+Turn Plan::Impl::bind(int index, int picture, std::byte* memory) const {
+  const auto i = static_cast<std::size_t>(index);
+  const Step& step = list.steps[i];
   const auto address = [&](ValueId value) {
     return reinterpret_cast<float*>(memory + layout.value_offset(value, picture));
   };
-  return operations[static_cast<std::size_t>(step)]->bind(
-      {.input = address(what.input),
-       .addend = what.addend ? address(*what.addend) : nullptr,
-       .output = address(what.output),
-       .scratch = memory + layout.scratch_offset(step)});
+  std::byte* const scratch = memory + layout.scratch_offset(index);
+  return {.operation = operations[i]->bind(
+              {.input = address(step.input),
+               .addend = step.addend ? address(*step.addend) : nullptr,
+               .output = address(step.output),
+               .scratch = scratch,
+               .shared = scratch + scratch_stride[i] * static_cast<std::size_t>(options.threads)}),
+          .scratch = scratch,
+          .scratch_stride = scratch_stride[i]};
 }
 
 Plan Plan::compile(const Graph& graph, const Weights& weights, const PlanOptions& options) {
@@ -106,7 +128,7 @@ Plan Plan::compile(const Graph& graph, const Weights& weights, const PlanOptions
   const Network folded = fold_batch_norm({graph, weights});
   auto impl = std::make_unique<Impl>();
   impl->options = options;
-  impl->list = lower(folded.graph);
+  impl->list = fuse_blocks(lower(folded.graph), folded.graph, LowerFor::kInference);
   impl->input_size = static_cast<std::size_t>(graph.shape(graph.input()).elements());
   impl->output_size = static_cast<std::size_t>(graph.shape(graph.output()).elements());
 
@@ -153,7 +175,7 @@ Plan::Workspace Plan::make_workspace() const {
   for (const Stage& stage : impl_->stages) {
     for (int picture = 0; picture < batch; picture += stage.pictures) {
       for (int step = stage.first; step < stage.last; ++step) {
-        workspace.operations.push_back(impl_->bind(step, picture, memory));
+        workspace.turns.push_back(impl_->bind(step, picture, memory));
       }
     }
   }
@@ -176,8 +198,29 @@ std::span<float> Plan::input(Workspace& workspace) const {
 
 std::span<const float> Plan::forward(Workspace& workspace) const {
   static_cast<void>(input(workspace));  // throws for another plan's workspace
-  const OpenMpThreads threads(impl_->options.threads);
-  for (const auto& operation : workspace.impl_->operations) operation->run();
+  const OpenMpThreads one(1);
+  for (const Turn& turn : workspace.impl_->turns) turn.operation->run();
+  return workspace.impl_->output;
+}
+
+std::span<const float> Plan::forward(Workspace& workspace, Team& team) const {
+  static_cast<void>(input(workspace));
+  if (team.threads() > impl_->options.threads) {
+    throw Error(ErrorKind::kUsage, fmt::format("a team of {} threads for a plan made for {}",
+                                               team.threads(), impl_->options.threads));
+  }
+  const std::vector<Turn>& turns = workspace.impl_->turns;
+  if (std::ssize(turns) > Team::kMostPhases) return forward(workspace);
+  std::vector<int>& parts = workspace.impl_->parts;
+  parts.clear();
+  for (const Turn& turn : turns) parts.push_back(turn.operation->parts(team.threads()));
+  team.run(parts, [&](int phase, int part, int member) {
+    const OpenMpThreads one(1);
+    const auto i = static_cast<std::size_t>(phase);
+    const Turn& turn = turns[i];
+    turn.operation->run_part(part, parts[i],
+                             turn.scratch + turn.scratch_stride * static_cast<std::size_t>(member));
+  });
   return workspace.impl_->output;
 }
 

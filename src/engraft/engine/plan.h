@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 
+#include "engraft/base/team.h"
 #include "engraft/graph/graph.h"
 #include "engraft/graph/weights.h"
 
@@ -10,13 +11,12 @@ namespace engraft {
 
 struct PlanOptions {
   int batch = 1;  ///< pictures per forward()
-  /// Threads inside an operator. More than one halves a single picture's time on an idle machine,
-  /// but they meet after every operator and wait for each other spinning: on a busy one they are
-  /// many times slower than one. Many pictures are better spread over a ThreadPool (BatchRunner).
+  /// The most threads of a Team that forward() is given: a single picture is done by all of them
+  /// together. Many pictures are better spread over a ThreadPool (BatchRunner).
   int threads = 1;
 };
 
-/// A graph compiled for one batch size: oneDNN primitives, weights packed, memory laid out.
+/// A graph compiled for one batch size: kernels chosen, weights packed, memory laid out.
 /// Immutable; forward() may run on many threads at once, each with a Workspace of its own. On
 /// processors with AVX or more, a picture's output has the same bits for any batch size, place in
 /// the batch and number of threads; another kind of processor may round otherwise.
@@ -59,6 +59,9 @@ class Plan {
   /// Runs on the input; the result, batch() · output_size() values, is valid until the next
   /// forward() on the workspace.
   [[nodiscard]] std::span<const float> forward(Workspace& workspace) const;
+  /// The same, to the same bits, by a team. Throws Error(kUsage) for one of more threads than
+  /// PlanOptions said.
+  [[nodiscard]] std::span<const float> forward(Workspace& workspace, Team& team) const;
 
  private:
   struct Impl;

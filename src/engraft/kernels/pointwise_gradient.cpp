@@ -15,88 +15,16 @@
 #include <numeric>
 
 #include "engraft/kernels/channels.h"
+#include "engraft/kernels/outer_product-inl.h"
 #include "engraft/kernels/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace engraft::HWY_NAMESPACE {
 namespace {
 
-// The product aᵀ·b is cut into tiles of dw that stay in registers while a block of pixels passes:
-// rows of a tile are channels of a (each value of a is broadcast), its columns are vectors of b.
-
-constexpr int kMostVectors = 3;
 constexpr std::int64_t kMostPixels = 128;            // of a block
 constexpr std::int64_t kBlockFloats = 128 * 1024;    // of a block's a, which stays in L2
 constexpr std::int64_t kMostTransposed = 16 * 1024;  // floats of a dw that is built transposed
-
-/// Rows of the biggest tile: it leaves registers for a row of b and a value of a.
-constexpr int tile_rows(int vectors) {
-  return (kRegisters == 32 ? 24 : 12) / vectors;
-}
-
-/// The first value of some columns, and the distance from one row to the next.
-struct Matrix {
-  const float* data;
-  std::int64_t stride;
-};
-struct Sum {
-  float* data;
-  std::int64_t stride;
-};
-
-/// c[r,·] += Σ_p a[p,r]·b[p,·] for kRows rows and kVectors vectors.
-template <int kRows, int kVectors>
-HWY_NOINLINE void add_tile(std::int64_t pixels, Matrix a, Matrix b, Sum c) {
-  Vector sum[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = zero();
-  }
-  const float* HWY_RESTRICT row_a = a.data;
-  const float* HWY_RESTRICT row_b = b.data;
-  for (std::int64_t p = 0; p < pixels; ++p, row_a += a.stride, row_b += b.stride) {
-    Vector values[kVectors];
-    for (int v = 0; v < kVectors; ++v) values[v] = load(row_b + v * kLanes);
-    for (int r = 0; r < kRows; ++r) {
-      const Vector factor = set(row_a[r]);
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, values[v], sum[r][v]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) {
-      float* place = c.data + r * c.stride + v * kLanes;
-      store(hn::Add(load(place), sum[r][v]), place);
-    }
-  }
-}
-
-/// The size of tile to take after one of kRows is too big.
-constexpr int fewer_rows(int rows) {
-  int fewer = 1;
-  while (fewer * 2 < rows) fewer *= 2;
-  return fewer;
-}
-
-/// As many tiles of kRows as fit into the rows, then smaller ones; `wanted` says where to begin.
-template <int kRows, int kVectors>
-void add_rows(std::int64_t rows, int wanted, std::int64_t pixels, Matrix a, Matrix b, Sum c) {
-  if (wanted >= kRows) {
-    for (; rows >= kRows; rows -= kRows, a.data += kRows, c.data += kRows * c.stride) {
-      add_tile<kRows, kVectors>(pixels, a, b, c);
-    }
-  }
-  if constexpr (kRows > 1) {
-    if (rows > 0) add_rows<fewer_rows(kRows), kVectors>(rows, wanted, pixels, a, b, c);
-  }
-}
-
-/// All rows of c by kVectors vectors.
-template <int kVectors>
-void add_strip(std::int64_t rows, std::int64_t pixels, Matrix a, Matrix b, Sum c) {
-  constexpr int kRows = tile_rows(kVectors);
-  // Equal tiles of a little less than the most rows beat full ones with a sliver at the end.
-  const bool equal = rows % kRows != 0 && rows % fewer_rows(kRows) == 0;
-  add_rows<kRows, kVectors>(rows, equal ? fewer_rows(kRows) : kRows, pixels, a, b, c);
-}
 
 void add_strip_of(int vectors, std::int64_t rows, std::int64_t pixels, Matrix a, Matrix b, Sum c) {
   switch (vectors) {

@@ -86,6 +86,25 @@ struct GateBounds {
   }
 };
 
+/// An activation as two bounds. NaN passes, so that it shows.
+struct Clamp {
+  Vector low, high;
+
+  explicit HWY_INLINE Clamp(Gate activation)
+      : low(set(activation == Gate::kOpen ? -std::numeric_limits<float>::infinity() : 0.0F)),
+        high(set(activation == Gate::kRelu6 ? 6.0F : std::numeric_limits<float>::infinity())) {}
+
+  HWY_INLINE Vector operator()(Vector value) const {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+    // The operand that stands last is the result where one is NaN; elsewhere it is the number.
+    return hn::Min(high, hn::Max(low, value));
+#else
+    const Vector raised = hn::IfThenElse(hn::Lt(value, low), low, value);
+    return hn::IfThenElse(hn::Gt(raised, high), high, raised);
+#endif
+  }
+};
+
 }  // namespace
 }  // namespace engraft::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 /// Raised whenever decoding, resizing or the engine is changed so that features come out otherwise:
 /// part of the cache's key.
-constexpr int kPixelVersion = 1;
+constexpr int kPixelVersion = 2;
 
 /// One row of features to make.
 struct Item {

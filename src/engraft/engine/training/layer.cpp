@@ -48,6 +48,7 @@ bool backward_reads_output(const Step& step) {
 }
 
 std::unique_ptr<TrainingLayer> make_layer(const LayerSpec& spec) {
+  if (spec.step.block) return make_block_layer(spec);
   switch (spec.step.op) {
     case Op::kConv:
       return is_pointwise(spec.step.attributes) ? make_pointwise_layer(spec)

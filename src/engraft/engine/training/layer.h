@@ -115,6 +115,7 @@ class TrainingLayer {
 // One for each family of operators; make_layer() picks.
 [[nodiscard]] std::unique_ptr<TrainingLayer> make_pointwise_layer(const LayerSpec& spec);
 [[nodiscard]] std::unique_ptr<TrainingLayer> make_depthwise_layer(const LayerSpec& spec);
+[[nodiscard]] std::unique_ptr<TrainingLayer> make_block_layer(const LayerSpec& spec);
 [[nodiscard]] std::unique_ptr<TrainingLayer> make_convolution_layer(const LayerSpec& spec);
 [[nodiscard]] std::unique_ptr<TrainingLayer> make_batch_norm_layer(const LayerSpec& spec);
 [[nodiscard]] std::unique_ptr<TrainingLayer> make_activation_layer(const LayerSpec& spec);

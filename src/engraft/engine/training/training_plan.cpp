@@ -7,6 +7,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/engine/arena.h"
+#include "engraft/engine/block_fusion.h"
 #include "engraft/engine/openmp_threads.h"
 #include "engraft/engine/stages.h"
 #include "engraft/engine/training/gradient_flow.h"
@@ -53,8 +54,8 @@ struct TrainingPlan::Impl {
 
   void make_groups();
   void make_layers();
-  void refresh(int step);  ///< its parameters, from `values`
-  void fold(const Folding& folding);
+  [[nodiscard]] Weights weights_of(const Step& step) const;
+  void fold(const Folding& folding, Weights& into) const;
   [[nodiscard]] LayerBuffers buffers(int step, int picture, std::byte* memory) const;
   [[nodiscard]] const TrainingGroup& group_of(int step) const;
   template <typename Each>
@@ -76,7 +77,6 @@ struct TrainingPlan::Impl {
   TrainingLayout layout;
   std::size_t sum_count = 0;
   std::vector<float> parameter_values, statistic_values;
-  Weights weights;  ///< of the folded graph
 };
 
 struct TrainingPlan::Workspace::Impl {
@@ -90,7 +90,8 @@ TrainingPlan::Impl::Impl(const Graph& given, const TrainingPlanOptions& given_op
       parameters(trainable_parameters(given)),
       statistics(moving_statistics(given)),
       raw(trainable_parameters(folded.graph)),
-      list(lower(folded.graph, LowerFor::kTraining)) {
+      list(fuse_blocks(lower(folded.graph, LowerFor::kTraining), folded.graph,
+                       LowerFor::kTraining)) {
   if (options.micro_batch < 1 || options.micro_batch > kMaxMicroBatch) {
     throw Error(ErrorKind::kUsage, fmt::format("micro-batches of {} pictures; 1 to {} are possible",
                                                options.micro_batch, kMaxMicroBatch));
@@ -153,7 +154,7 @@ void TrainingPlan::Impl::make_layers() {
                            .micro_batch = options.micro_batch});
 }
 
-void TrainingPlan::Impl::fold(const Folding& folding) {
+void TrainingPlan::Impl::fold(const Folding& folding, Weights& into) const {
   const auto parameter = [&](const std::string& name) {
     return parameters.of(std::span<const float>(parameter_values), name);
   };
@@ -174,8 +175,28 @@ void TrainingPlan::Impl::fold(const Folding& folding) {
   } catch (const Error& error) {
     throw Error(error.kind(), "parameter " + folding.variance + ": " + error.what());
   }
-  weights.set(folding.folded_kernel, std::move(kernel));
-  weights.set(folding.folded_bias, std::move(bias));
+  into.set(folding.folded_kernel, std::move(kernel));
+  into.set(folding.folded_bias, std::move(bias));
+}
+
+/// A step's parameters, folded where they are a folding's.
+Weights TrainingPlan::Impl::weights_of(const Step& step) const {
+  Weights weights;
+  const auto take = [&](const ParameterLayout& from, const std::vector<float>& values,
+                        const std::string& name) {
+    weights.set(name, Tensor(from.at(name).shape, from.of(std::span(values), name)));
+  };
+  for (const std::string& name : step.parameters) {
+    const auto folding = std::ranges::find(folded.foldings, name, &Folding::folded_kernel);
+    if (folding != folded.foldings.end()) {
+      fold(*folding, weights);
+    } else if (parameters.contains(name)) {
+      take(parameters, parameter_values, name);
+    } else if (statistics.contains(name)) {
+      take(statistics, statistic_values, name);
+    }
+  }
+  return weights;
 }
 
 LayerBuffers TrainingPlan::Impl::buffers(int index, int picture, std::byte* memory) const {
@@ -241,20 +262,9 @@ void TrainingPlan::set_parameters(std::span<const float> parameters,
   Impl& impl = *impl_;
   impl.parameter_values.assign(parameters.begin(), parameters.end());
   impl.statistic_values.assign(statistics.begin(), statistics.end());
-  for (const Folding& folding : impl.folded.foldings) impl.fold(folding);
-  const auto take = [&](const std::string& name) {
-    if (impl.parameters.contains(name)) {
-      const auto& slot = impl.parameters.at(name);
-      impl.weights.set(name, Tensor(slot.shape, parameters.subspan(slot.offset, slot.size)));
-    } else if (impl.statistics.contains(name)) {
-      const auto& slot = impl.statistics.at(name);
-      impl.weights.set(name, Tensor(slot.shape, statistics.subspan(slot.offset, slot.size)));
-    }
-  };
-  for (const Step& step : impl.list.steps) std::ranges::for_each(step.parameters, take);
   pool.for_each(impl.layers.size(), [&](std::size_t i, int) {
     const OpenMpThreads threads(1);
-    impl.layers[i]->set_parameters(impl.weights);
+    impl.layers[i]->set_parameters(impl.weights_of(impl.list.steps[i]));
   });
 }
 

@@ -1,0 +1,14 @@
+#include "engraft/engine/operation.h"
+
+#include "engraft/engine/block_operation.h"
+#include "engraft/engine/pointwise_operation.h"
+
+namespace engraft {
+
+std::unique_ptr<Operation> make_operation(const OperationSpec& spec) {
+  if (spec.step.block) return make_block_operation(spec);
+  if (is_pointwise_operation(spec.step)) return make_pointwise_operation(spec);
+  return make_onednn_operation(spec);
+}
+
+}  // namespace engraft

@@ -1,0 +1,198 @@
+// Products of rows of pixels with packed weights, in tiles that stay in registers. Included once
+// for each instruction set (hwy/foreach_target.h).
+#if defined(ENGRAFT_KERNELS_MATMUL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ENGRAFT_KERNELS_MATMUL_INL_H_
+#undef ENGRAFT_KERNELS_MATMUL_INL_H_
+#else
+#define ENGRAFT_KERNELS_MATMUL_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engraft/kernels/panels-inl.h"
+#include "engraft/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace engraft::HWY_NAMESPACE {
+namespace {
+
+/// Sums for kPixels pixels by kVectors vectors of channels.
+template <int kPixels, int kVectors>
+using Tile = Vector[kPixels][kVectors];
+
+/// sum[p,·] += Σ_k x[p,k]·w[k,·], k ascending. A pixel of x stands `step` floats behind the one
+/// before, a row of w kVectors vectors.
+template <int kPixels, int kVectors>
+HWY_INLINE void add_products(std::int64_t depth, const float* HWY_RESTRICT x, std::int64_t step,
+                             const float* HWY_RESTRICT w, Tile<kPixels, kVectors>& sum) {
+  for (std::int64_t k = 0; k < depth; ++k, w += kVectors * kLanes) {
+    Vector row[kVectors];
+    for (int v = 0; v < kVectors; ++v) row[v] = load(w + v * kLanes);
+    for (int p = 0; p < kPixels; ++p) {
+      const Vector factor = set(x[p * step + k]);
+      for (int v = 0; v < kVectors; ++v) sum[p][v] = hn::MulAdd(factor, row[v], sum[p][v]);
+    }
+  }
+}
+
+/// The number of pixels of a tile to take after one of kPixels is too big. Few sizes, as each is
+/// code of its own; with 7, all sides of a 224 × 224 picture's values divide.
+constexpr int fewer_pixels(int pixels) {
+  return pixels > 8 ? 8 : pixels > 7 ? 7 : pixels > 4 ? 4 : pixels > 2 ? 2 : 1;
+}
+
+/// Tiles of kPixels from `first` on as long as they fit, then smaller ones.
+template <int kPixels, typename Body>
+HWY_INLINE void run_tiles_of(std::int64_t first, std::int64_t pixels, const Body& body) {
+  for (; first + kPixels <= pixels; first += kPixels) body.template run<kPixels>(first);
+  if constexpr (kPixels > 1) run_tiles_of<fewer_pixels(kPixels)>(first, pixels, body);
+}
+
+/// Cuts a row of pixels into tiles: body.template run<kPixels>(first) for each.
+template <int kVectors, typename Body>
+HWY_INLINE void for_each_tile(std::int64_t pixels, const Body& body) {
+  constexpr int kMost = std::min(12, tile_rows(kVectors));
+  if constexpr (kMost > 7) {
+    // Full tiles of seven beat bigger ones with a sliver at the end.
+    if (pixels % kMost != 0 && pixels % 7 == 0) return run_tiles_of<7>(0, pixels, body);
+  }
+  run_tiles_of<kMost>(0, pixels, body);
+}
+
+/// to[p,·] += Σ_k x[p,k]·w[k,·] for one panel of `to`'s channels, x being a panel itself.
+template <int kVectors, Fill kFill>
+struct AddToRow {
+  std::int64_t depth;
+  const float* x;           ///< [pixels, depth]
+  const float* w;           ///< [depth, panel]
+  const float* begin_with;  ///< in place of to's values: [panel], the same for every pixel; or null
+  const float* and_add;     ///< beside that: as `to` is laid out; or null
+  float* to;                ///< [pixels, channels] at the panel's first channel
+  std::int64_t channels;
+  std::int64_t n;  ///< channels in the last vector
+
+  template <int kPixels>
+  HWY_INLINE void run(std::int64_t first) const {
+    Tile<kPixels, kVectors> sum;
+    float* place = to + first * channels;
+    begin<kPixels>(first, place, sum);
+    add_products<kPixels, kVectors>(depth, x + first * depth, depth, w, sum);
+    for (int p = 0; p < kPixels; ++p) {
+      for (int v = 0; v < kVectors; ++v) {
+        float* at = place + p * channels + v * kLanes;
+        v + 1 < kVectors ? store(sum[p][v], at) : store<kFill>(sum[p][v], at, n);
+      }
+    }
+  }
+
+ private:
+  template <int kPixels>
+  HWY_INLINE void begin(std::int64_t first, const float* place,
+                        Tile<kPixels, kVectors>& sum) const {
+    if (begin_with == nullptr) {
+      read<kPixels>(place, sum);
+    } else {
+      for (int v = 0; v < kVectors; ++v) {
+        const Vector value = load(begin_with + v * kLanes);
+        for (int p = 0; p < kPixels; ++p) sum[p][v] = value;
+      }
+    }
+    if (and_add == nullptr) return;
+    Tile<kPixels, kVectors> addend;
+    read<kPixels>(and_add + first * channels, addend);
+    for (int p = 0; p < kPixels; ++p) {
+      for (int v = 0; v < kVectors; ++v) sum[p][v] = hn::Add(sum[p][v], addend[p][v]);
+    }
+  }
+  template <int kPixels>
+  HWY_INLINE void read(const float* from, Tile<kPixels, kVectors>& into) const {
+    for (int p = 0; p < kPixels; ++p) {
+      for (int v = 0; v < kVectors; ++v) {
+        const float* at = from + p * channels + v * kLanes;
+        into[p][v] = v + 1 < kVectors ? load(at) : load<kFill>(at, n);
+      }
+    }
+  }
+};
+
+/// A row that panels are added to.
+struct RowSums {
+  float* to;                ///< [pixels, channels]
+  const float* begin_with;  ///< [channels, padded], or null: `to` holds sums already
+  const float* and_add;     ///< [pixels, channels], or null
+  std::int64_t pixels, channels;
+};
+
+template <int kVectors, Fill kFill>
+HWY_NOINLINE void add_panel_to_row(std::int64_t pixels, const AddToRow<kVectors, kFill>& panel) {
+  for_each_tile<kVectors>(pixels, panel);
+}
+
+/// row.to[p,·] += Σ_k x[p,k]·w[k,·]; x: [pixels, depth], w packed by pack_rows().
+HWY_INLINE void add_to_row(const RowSums& row, std::int64_t depth, const float* x, const float* w) {
+  for_each_panel(row.channels, [&](const Panel& panel) HWY_ATTR {
+    const auto at = [&](auto* array) { return array == nullptr ? nullptr : array + panel.begin; };
+    with_vectors(panel.vectors, [&]<int kVectors>() HWY_ATTR {
+      const std::int64_t n = panel.count - (kVectors - 1) * kLanes;
+      if (n == kLanes) {
+        add_panel_to_row<kVectors, Fill::kWhole>(
+            row.pixels,
+            {depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n});
+      } else {
+        add_panel_to_row<kVectors, Fill::kPart>(
+            row.pixels,
+            {depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n});
+      }
+    });
+    w += std::int64_t{panel.vectors} * kLanes * depth;
+  });
+}
+
+/// A matrix of weights as it is stored or, transposed, as it is needed.
+struct WeightMatrix {
+  const float* data;
+  std::int64_t row_step, column_step;
+
+  [[nodiscard]] float at(std::int64_t row, std::int64_t column) const {
+    return data[row * row_step + column * column_step];
+  }
+};
+
+/// Rows [first, first + rows) at a panel's columns, one row behind the other; zeros in idle lanes.
+/// Returns the end.
+inline float* pack_panel(const WeightMatrix& w, std::int64_t first, std::int64_t rows,
+                         const Panel& panel, float* to) {
+  for (std::int64_t r = first; r < first + rows; ++r) {
+    for (std::int64_t c = 0; c < panel.vectors * kLanes; ++c) {
+      *to++ = c < panel.count ? w.at(r, panel.begin + c) : 0.0F;
+    }
+  }
+  return to;
+}
+
+/// Rows [first, first + rows), zeros up to `depth` rows, for add_to_row(). Returns the end.
+inline float* pack_rows(const WeightMatrix& w, std::int64_t first, std::int64_t rows,
+                        std::int64_t depth, std::int64_t columns, float* to) {
+  for_each_panel(columns, [&](const Panel& panel) {
+    to = pack_panel(w, first, rows, panel, to);
+    const std::int64_t idle = (depth - rows) * panel.vectors * kLanes;
+    std::fill(to, to + idle, 0.0F);
+    to += idle;
+  });
+  return to;
+}
+
+/// A vector of parameters with zeros up to `width`. Returns the end.
+inline float* pack_vector(const float* from, std::int64_t count, std::int64_t width, float* to) {
+  std::fill(std::copy(from, from + count, to), to + width, 0.0F);
+  return to + width;
+}
+
+}  // namespace
+}  // namespace engraft::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
