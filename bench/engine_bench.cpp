@@ -89,15 +89,16 @@ void later_compile(benchmark::State& state) {
 }
 BENCHMARK(later_compile)->Unit(benchmark::kMillisecond)->UseRealTime();
 
-/// Features of a frozen base, as training takes them: micro-batches over a pool, nothing decoded.
-void feature_extraction(benchmark::State& state) {
-  const Network& net = network(Part::kFeatures);
+/// Many pictures, micro-batches over a pool, nothing decoded: the features of a frozen base, as
+/// training takes them, or the probabilities of 1000 classes.
+void many_pictures(benchmark::State& state, Part part) {
+  const Network& net = network(part);
   const int threads = static_cast<int>(state.range(0));
   constexpr std::size_t kPictures = 64;
   ThreadPool pool(threads);
   BatchRunner runner(net.graph, net.weights, pool);
   const std::vector<float> picture = synthetic_picture();
-  std::vector<float> features(kPictures);
+  std::vector<float> first_outputs(kPictures);
   const auto run = [&] {
     runner.run(
         kPictures,
@@ -105,19 +106,23 @@ void feature_extraction(benchmark::State& state) {
           std::copy(picture.begin(), picture.end(), input.begin());
           return true;
         },
-        [&](std::size_t i, std::span<const float> output) { features[i] = output[0]; });
+        [&](std::size_t i, std::span<const float> output) { first_outputs[i] = output[0]; });
   };
   run();  // the workers' memory
   measure(state, net, kPictures, run);
 }
-BENCHMARK(feature_extraction)
-    ->ArgName("threads")
-    ->Apply([](benchmark::internal::Benchmark* bench) {
-      for (int threads = 1; threads < available_cores(); threads *= 2) bench->Arg(threads);
-      bench->Arg(available_cores());
-    })
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+void feature_extraction(benchmark::State& state) {
+  many_pictures(state, Part::kFeatures);
+}
+void classification(benchmark::State& state) {
+  many_pictures(state, Part::kClassifier);
+}
+void for_thread_counts(benchmark::internal::Benchmark* bench) {
+  for (int threads = 1; threads < available_cores(); threads *= 2) bench->Arg(threads);
+  bench->Arg(available_cores())->ArgName("threads")->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+BENCHMARK(feature_extraction)->Apply(for_thread_counts);
+BENCHMARK(classification)->Apply(for_thread_counts);
 
 /// One picture through the whole classifier, from filled input to probabilities.
 void single_picture(benchmark::State& state) {

@@ -391,7 +391,7 @@ def main():
         arguments.error("the golden needs --weights and --pictures")
     torch.set_num_threads(options.threads)
 
-    cases = {"synthetic_frozen": synthetic_case("frozen", seed=15, beta_centre=0, learning_rate=0.0005),
+    cases = {"synthetic_frozen": synthetic_case("frozen", seed=15, beta_centre=0, learning_rate=0.0001),
              "synthetic_trainable": synthetic_case("trainable", seed=163, beta_centre=2, learning_rate=0.0002)}
     if options.find_seeds:
         for name, case in cases.items():
