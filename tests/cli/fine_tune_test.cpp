@@ -27,7 +27,7 @@ TEST_F(FineTune, FollowsTheHeadFromWhereverOneLikes) {
     EXPECT_EQ(json::parse(slurp(run / "args.json"))["fine_tune"], from);
     EXPECT_THAT(slurp(run / "report.html"), HasSubstr("Trained the head, then"));
   }
-  EXPECT_FALSE(slurp(in("all/model.onnx")) == slurp(in("last/model.onnx")));
+  EXPECT_NE(results_of(in("all")).back(), results_of(in("last")).back());
 }
 
 TEST_F(FineTune, RefusesLayersThatAreNotThereBeforeItReadsAnything) {
@@ -197,11 +197,25 @@ TEST_F(FineTune, KeepsToItsTime) {
   EXPECT_EQ(none.exit_code, 0) << none.err;
   EXPECT_THAT(none.out, HasSubstr("too short for fine-tuning"));
   EXPECT_THAT(stages_of(in("none")), ElementsAre("head"));
-  const ProcessResult some =
-      train({"--fine-tune", "all", "--tune-epochs", "100000", "--budget", "2s", "--out", "some"});
+  const ProcessResult some = train({"--fine-tune", "all", "--tune-epochs", "100000", "--budget",
+                                    "2s", "--folds", "2", "--out", "some"});
   EXPECT_EQ(some.exit_code, 0) << some.err;
-  EXPECT_THAT(some.out, AnyOf(HasSubstr("epochs of it fit"), HasSubstr("too short")));
+  EXPECT_THAT(some.out, AnyOf(HasSubstr("of 100000 epochs of it fit"), HasSubstr("too short")));
   EXPECT_LT(rows_of(in("some/results.csv")).size(), 10'000u);
+}
+
+TEST_F(FineTune, AHeadAloneKeepsToItsTime) {
+  const ProcessResult head = program_.run({"train", "photos", "--model", "base.onnx", "--epochs",
+                                           "1000000", "--recipe", "head", "--budget", "1s"});
+  EXPECT_EQ(head.exit_code, 0) << head.err;
+  EXPECT_THAT(head.out, HasSubstr("of 1000000 epochs of the head fit into the time given"));
+  EXPECT_LT(rows_of(in("runs/photos/results.csv")).size(), 900'000u);
+}
+
+TEST_F(FineTune, NoMemoryIsTakenToMeasureTheTime) {
+  const ProcessResult result =
+      train({"--fine-tune", "last", "--memory", "1M", "--budget", "1h", "--tensorboard"});
+  expect_failure(result, 2, "--memory");
 }
 
 TEST_F(FineTune, TakesOneEpochOfOneStepWithinItsTime) {
@@ -215,6 +229,73 @@ TEST_F(FineTune, FromScratchNeedsMoreTimeThanNone) {
       train({"--from-scratch", "--width", "0.35", "--image-size", "32", "--budget", "0.001s"}), 2,
       "--budget");
   EXPECT_THAT(names_in(in("runs")), IsEmpty());
+}
+
+TEST_F(FineTune, AHeadWithAWideHiddenLayerIsPartOfTheMemory) {
+  expect_failure(
+      train({"--fine-tune", "last", "--head", "mlp", "--hidden", "65536", "--memory", "1000M"}), 2,
+      "allow more with --memory");
+  trained({"--fine-tune", "last", "--tune-epochs", "1", "--head", "mlp", "--hidden", "16",
+           "--memory", "1000M"});
+}
+
+TEST_F(FineTune, SaysWhichWeightsWereKept) {
+  const auto trained_of = [&](const fs::path& run) {
+    return load_model(run / "model.onnx").provenance.at("trained");
+  };
+  // The rate ruins what the head had.
+  const ProcessResult ruined =
+      train({"--fine-tune", "all", "--tune-epochs", "2", "--tune-lr", "1", "--tune-optimizer",
+             "adam", "--tune-weight-decay", "0", "--out", "ruined"});
+  ASSERT_EQ(ruined.exit_code, 0) << ruined.err;
+  const bool head_was_kept = fs::exists(in("ruined/last.onnx"));
+  ASSERT_TRUE(head_was_kept);
+  EXPECT_EQ(trained_of(in("ruined")), "head");
+  EXPECT_THAT(ruined.out, HasSubstr("The head was kept"));
+  EXPECT_THAT(slurp(in("ruined/report.html")), HasSubstr("The head was kept"));
+
+  const fs::path folds = trained(
+      {"--fine-tune", "last", "--tune-epochs", "1", "--folds", "2", "--out", "folds"}, "folds");
+  EXPECT_EQ(trained_of(folds), "head, last") << "with folds the last epoch";
+  EXPECT_EQ(trained_of(trained({"--out", "head"}, "head")), "head");
+  EXPECT_EQ(trained_of(trained({"--from-scratch", "--width", "0.35", "--image-size", "32",
+                                "--tune-epochs", "1", "--out", "scratch"},
+                               "scratch")),
+            "all");
+}
+
+TEST_F(FineTune, TellsProgramsWhatWasDone) {
+  const ProcessResult result = train({"--fine-tune", "last", "--tune-epochs", "2", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json said = json::parse(result.out);
+  EXPECT_THAT(said["recipe"], HasSubstr("Trained the head, then the last stage"));
+  EXPECT_EQ(said["stages"], json::parse(R"([{"name": "head", "first_epoch": 1},
+                                            {"name": "last", "first_epoch": 4}])"));
+  EXPECT_EQ(said["epochs"], 5);
+  EXPECT_TRUE(said["best_epoch"] >= 1 && said["best_epoch"] <= 5);
+  EXPECT_THAT(said["notes"].dump(), HasSubstr("chosen on the same validation pictures"));
+  const ProcessResult folds = train({"--folds", "2", "--json", "--out", "folds"});
+  EXPECT_TRUE(json::parse(folds.out)["best_epoch"].is_null());
+}
+
+/// Enough of them that the default recipe looks at how well a head does.
+TEST_F(FineTune, SaysThatHeldOutPicturesHadASayInTheRecipe) {
+  for (int i = kEach; i < 80; ++i) {
+    write_picture("photos/blue", i, 2);
+    write_picture("photos/red", i, 0);
+  }
+  const std::string said = "How far to train was chosen on all pictures, the held-out ones among";
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"train", "photos", "--model", "base.onnx", "--epochs", "3", "--folds", "3"});
+    const ProcessResult result = program_.run(more);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out + slurp(in("runs/photos/report.html"));
+  };
+  EXPECT_THAT(run({"--tune-epochs", "1"}), HasSubstr(said));
+  EXPECT_THAT(run({"--recipe", "head"}), Not(HasSubstr(said)));
+  const ProcessResult plain = train({"--tune-epochs", "1"});
+  EXPECT_THAT(plain.out, Not(HasSubstr(said)));
 }
 
 TEST_F(FineTune, SaysHowMuchMemoryItNeeds) {

@@ -1,5 +1,6 @@
 // Runs that are stopped, killed or cut short by a full disk, and what --resume makes of them.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <functional>
 
@@ -146,6 +147,22 @@ TEST_F(Resume, FinishedFoldsAreNotTrainedAgain) {
   EXPECT_EQ(marked, kEach);
 }
 
+TEST_F(Resume, AResultOfAFoldWithAnotherNumberOfEpochsIsNamed) {
+  options_[3] = "4";
+  options_.insert(options_.end(), {"--folds", "2"});
+  kill_when([&] { return !saved("fold1-result").empty(); });
+  const fs::path path = saved("fold1-result").at(0);
+  SafetensorsFile result = read_safetensors(path, DigestRule::kRequired);
+  std::vector<double> rows = values_of<double>(result.tensors.at("history"));
+  rows.resize(rows.size() - 7);
+  const Shape shape{static_cast<std::int64_t>(rows.size() / 7), 7};
+  result.tensors.insert_or_assign("history", make_entry<double>(shape, rows));
+  write_safetensors(path, result);
+  const ProcessResult refused = resume();
+  expect_failure(refused, 4, path.string() + ": damaged: it has 6 of 7 epochs");
+  EXPECT_THAT(refused.err, HasSubstr("remove it, and fold1 is run again"));
+}
+
 TEST_F(Resume, ADamagedResultOfAFoldIsNamedAndCanBeRemoved) {
   options_[3] = "4";
   options_.insert(options_.end(), {"--folds", "2"});
@@ -189,9 +206,31 @@ TEST_F(Resume, SaysWhereNothingCanBeRead) {
   for (const fs::path& file : saved("model-")) write_file_atomic(file, "nothing");
   expect_failure(resume(), 4, "no checkpoint of model can be read; begin that run anew");
   write_file_atomic(unfinished_ / "plan.json", "{");
-  expect_failure(resume(), 4, "the plan of the run is damaged");
+  expect_failure(resume(), 4, "plan.json: the plan of the run is damaged");
   write_file_atomic(unfinished_ / "command.json", "{}");
   expect_failure(resume(), 4, "command.json: damaged; begin the run anew");
+  nlohmann::json command{{"directory", program_.folder().path().string()},
+                         {"command", {"train", "photos", "--no-such-option"}}};
+  write_file_atomic(unfinished_ / "command.json", command.dump());
+  expect_failure(resume(), 4, "command.json: ");
+  EXPECT_THAT(resume().err, AllOf(HasSubstr("--no-such-option"), HasSubstr("begin the run anew")));
+  command["directory"] = "/no/such/folder";
+  write_file_atomic(unfinished_ / "command.json", command.dump());
+  expect_failure(resume(), 3, "/no/such/folder: the run was begun there");
+}
+
+/// Its digest is right, and still it is not of this training.
+TEST_F(Resume, NamesACheckpointThatDoesNotFit) {
+  kill_with_two_checkpoints();
+  for (const fs::path& path : saved("model-")) {
+    SafetensorsFile file = read_safetensors(path, DigestRule::kRequired);
+    const std::vector<std::int64_t> nine{9};
+    file.tensors.insert_or_assign("position/pictures", make_entry<std::int64_t>(Shape{}, nine));
+    write_safetensors(path, file);
+  }
+  const ProcessResult result = resume();
+  expect_failure(result, 4, saved("model-").back().string() + ": ");
+  EXPECT_THAT(result.err, HasSubstr("begin this one anew"));
 }
 
 TEST_F(Resume, OfWhatIsNotThereOrComplete) {
@@ -209,6 +248,41 @@ TEST_F(Resume, OfARunThatOnlyHadToCleanUpDoesThat) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.err, HasSubstr("runs/photos: was complete already"));
   EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
+}
+
+TEST_F(Resume, KeepsToItsMicroBatchAndSaysHowMuchMemoryThatTakes) {
+  kill_with_two_checkpoints();
+  expect_failure(resume({"--memory", "1M"}), 2, "allow more with --memory");
+  EXPECT_TRUE(fs::exists(unfinished_));
+  expect_same_as_undisturbed({"--memory", "8G"});
+}
+
+/// Into a folder that stands there, empty, before the run: a plain one takes the run's name at
+/// once; what a link leads to is filled file by file.
+TEST_F(Resume, AfterAKillInAnEmptyFolderEndsInTheSameBits) {
+  for (const bool linked : {false, true}) {
+    fs::remove_all(in("runs"));
+    fs::remove_all(in("undisturbed"));
+    fs::create_directories(in("runs"));
+    fs::create_directory(in(linked ? "real" : "runs/photos"));
+    if (linked) fs::create_directory_symlink(in("real"), in("runs/photos"));
+    kill_with_two_checkpoints();
+    EXPECT_THAT(names_in(in("runs/photos")).size(), linked ? 1u : 0u);
+    expect_same_as_undisturbed();
+  }
+}
+
+/// A disk that is full, say, when the event files are copied.
+TEST_F(Resume, EventFilesThatCannotBeCopiedLoseNothing) {
+  options_.emplace_back("--tensorboard");
+  kill_with_two_checkpoints();
+  const fs::path pipe = unfinished_ / "tensorboard/model/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const ProcessResult failed = resume();
+  expect_failure(failed, 6, "cannot be copied into the run folder");
+  EXPECT_THAT(failed.err, HasSubstr("go on with: engraft train --resume"));
+  fs::remove(pipe);
+  expect_same_as_undisturbed();
 }
 
 TEST_F(Resume, TakesNoOtherOptions) {

@@ -80,6 +80,45 @@ TEST_F(TuneOptionValues, ThatExcludeEachOther) {
   }
 }
 
+TEST_F(TuneOptionValues, ThatWouldDoNothingAreRefused) {
+  for (const auto& [option, value] : std::map<std::string, std::string>{{"--epochs", "5"},
+                                                                        {"--lr", "0.1"},
+                                                                        {"--batch", "8"},
+                                                                        {"--optimizer", "sgd"},
+                                                                        {"--momentum", "0.5"},
+                                                                        {"--weight-decay", "1"},
+                                                                        {"--schedule", "step"},
+                                                                        {"--warmup", "0.1"},
+                                                                        {"--head", "mlp"},
+                                                                        {"--hidden", "8"},
+                                                                        {"--dropout", "0.1"},
+                                                                        {"--views", "1"},
+                                                                        {"--features", "logits"}}) {
+    const ProcessResult result = train({"--from-scratch", option, value});
+    expect_failure(result, 2, option + " does nothing with --from-scratch");
+    EXPECT_EQ(std::ranges::count(result.err, '\n'), 1);
+  }
+  expect_failure(train({"--from-scratch", "--epochs", "5"}), 2, "say --tune-epochs");
+  for (const auto& [option, value] : std::map<std::string, std::string>{{"--tune-epochs", "5"},
+                                                                        {"--tune-lr", "0.1"},
+                                                                        {"--layer-decay", "0.5"},
+                                                                        {"--ema", "0.9"},
+                                                                        {"--micro-batch", "2"},
+                                                                        {"--augment", "light"},
+                                                                        {"--mixup", "0.2"}}) {
+    std::vector<std::string> words{"train", "photos", "--recipe", "head", option, value};
+    expect_failure(program_.run(words), 2, option + " does nothing with --recipe head");
+  }
+  expect_failure(train({"--from-scratch", "--loss", "sigmoid"}), 2, "--loss sigmoid");
+  EXPECT_THAT(names_in(in("runs")), IsEmpty());
+}
+
+TEST_F(TuneOptionValues, OfUseFromScratchAreTaken) {
+  trained({"--from-scratch", "--width", "0.35", "--image-size", "32", "--tune-epochs", "1",
+           "--label-smoothing", "0.1", "--balance", "--patience", "3", "--seed", "1", "--loss",
+           "softmax"});
+}
+
 TEST_F(TuneOptionValues, TrainWantsAFolderOrARunToResume) {
   expect_failure(program_.run({"train"}), 2, "a folder of pictures, or --resume RUN");
   expect_failure(program_.run({"train", "--fine-tune", "all"}), 2, "a folder of pictures");

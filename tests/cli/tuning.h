@@ -93,8 +93,9 @@ class TuningRuns : public ::testing::Test {
 
   /// The command line of a run with few epochs of the head.
   [[nodiscard]] static std::vector<std::string> command(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments{"train", "photos", "--tune-batch", "8"};
+    std::vector<std::string> arguments{"train", "photos"};
     const auto given = [&](const char* option) { return std::ranges::count(more, option) > 0; };
+    if (!given("--recipe")) arguments.insert(arguments.end(), {"--tune-batch", "8"});
     if (!given("--from-scratch")) {
       arguments.insert(arguments.end(), {"--model", "base.onnx", "--epochs", "3"});
     }

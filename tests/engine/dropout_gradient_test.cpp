@@ -31,7 +31,7 @@ Graph network(bool drops) {
 
 GradientProblem problem(bool drops, std::size_t pictures = 5) {
   GradientProblem made = test::gradient_problem(network(drops), pictures);
-  if (drops) made.dropout = rng_of;
+  if (drops) made.dropout = [](std::size_t i, int) { return rng_of(i); };
   return made;
 }
 
@@ -116,11 +116,11 @@ TEST(Dropout, DependsOnThePicturesRandomNumbersAlone) {
   for (std::size_t i = 1; i < apart.size(); ++i) EXPECT_NE(apart[i], apart[0]) << i;
 
   // The same numbers at every place of every micro-batch: the same output.
-  given.dropout = [](std::size_t) { return rng_of(3); };
+  given.dropout = [](std::size_t, int) { return rng_of(3); };
   for (const auto& output : outputs(given)) EXPECT_EQ(output, apart[3]);
 
   // Another order: each picture takes its mask along.
-  given.dropout = [](std::size_t i) { return rng_of(5 - i); };
+  given.dropout = [](std::size_t i, int) { return rng_of(5 - i); };
   const auto turned = outputs(given, 3);
   for (std::size_t i = 0; i < apart.size(); ++i) EXPECT_EQ(turned[i], apart[5 - i]) << i;
 }
@@ -130,7 +130,7 @@ TEST(Dropout, AsksOnlyForRandomNumbersOfPicturesOfTheBatch) {
   given.micro_batch = 4;
   std::mutex mutex;
   std::vector<std::size_t> asked;
-  given.dropout = [&](std::size_t i) {
+  given.dropout = [&](std::size_t i, int) {
     const std::lock_guard lock(mutex);
     asked.push_back(i);
     return rng_of(i);
@@ -152,7 +152,7 @@ TEST_P(DropoutRate, IsMetAndWhatIsKeptMakesUpForIt) {
   for (auto& coefficients : given.coefficients) coefficients.assign(kValues, 1.0f);
   std::size_t dropped = 0;
   for (std::size_t picture = 0; picture < kPictures; ++picture) {
-    given.dropout = [&](std::size_t) { return rng_of(picture); };
+    given.dropout = [&](std::size_t, int) { return rng_of(picture); };
     GradientProblem one = given;
     one.pictures.resize(1);
     GradientResult result = test::run_gradient(one);

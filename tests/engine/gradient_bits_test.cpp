@@ -29,7 +29,9 @@ void expect_same_bits(const GradientResult& a, const GradientResult& b, const st
 }
 
 DropoutRng rng_of_picture() {
-  return [](std::size_t picture) { return Rng(5, 1, picture); };
+  return [](std::size_t picture, int layer) {
+    return Rng(5, 1 + static_cast<std::uint64_t>(layer), picture);
+  };
 }
 
 /// A value that is not what any sound run writes, in every picture and gradient of the output.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A run killed with SIGKILL, again and again, and resumed each time ends in the same bits as one that nobody disturbed:
 #   kill_and_resume.sh ENGRAFT [KILLS [SEED]]
-# KILLS moments (50) are shared by two runs: one from scratch, and one that fine-tunes the first one's model with
-# cross-validation. Half of the moments are random; the others wait for something that takes only milliseconds: a
+# KILLS moments (50) are shared by two runs: one from scratch, into an empty folder that is there before, and one that
+# fine-tunes the first one's model with cross-validation, into the empty folder behind a link. Half of the moments are random; the others wait for something that takes only milliseconds: a
 # checkpoint being written, the run folder being gathered, the run folder in place and its checkpoints not yet gone.
 # Each resume has another number of threads. SEED makes the random moments repeatable, as far as the machine is.
 set -euo pipefail
@@ -42,9 +42,9 @@ expect_same() {
   cmp <(sed 's/,[^,]*$//' "$1/results.csv") <(sed 's/,[^,]*$//' "$2/results.csv") || fail "results.csv differs"
 }
 
-# Waits until a file of that pattern is there, or the child has ended.
+# Waits until a file of one of those patterns is there, or the child has ended.
 await() {
-  until compgen -G "$1" >/dev/null; do
+  until compgen -G "$1" >/dev/null || compgen -G "${2:-$1}" >/dev/null; do
     kill -0 "$child" 2>/dev/null || return 0
   done
 }
@@ -54,7 +54,7 @@ strike() {
   case $1 in
     checkpoint) await 'runs/run.unfinished/.*.safetensors.*.part' ;;
     gathering)
-      await 'runs/.run.*.part/*'
+      await 'runs/.run.*.part/*' 'runs/run/.run.*.part/*'
       sleep "0.$(printf %03d $((RANDOM % 120)))"
       ;;
     placed) await 'runs/run/args.json' ;;
@@ -68,13 +68,15 @@ strike() {
 
 # In which phase the child was, from what it left.
 phase_left() {
-  if [[ -e runs/run && ! -e runs/run.unfinished ]]; then
+  if [[ -e runs/run/results.csv && ! -e runs/run.unfinished ]]; then
     echo "complete"
-  elif [[ -e runs/run ]]; then
+  elif [[ -e runs/run/results.csv ]]; then
     echo "run folder in place, checkpoints still there"
+  elif [[ -e runs/run/args.json ]]; then
+    echo "run folder half in place"
   elif compgen -G 'runs/run.unfinished/.*.safetensors.*.part' >/dev/null; then
     echo "writing a checkpoint"
-  elif compgen -G 'runs/.run.*.part/*' >/dev/null; then
+  elif compgen -G 'runs/.run.*.part/*' >/dev/null || compgen -G 'runs/run/.run.*.part/*' >/dev/null; then
     echo "gathering the run folder"
   elif compgen -G 'runs/run.unfinished/*.safetensors' >/dev/null; then
     echo "training, with a checkpoint"
@@ -94,7 +96,11 @@ struck=0
 # Starts the run, or goes on with it. An earlier process may have been killed before it could note what to go on with.
 start() {
   local threads=$((1 + done_kills % 3))
-  if [[ -e runs/run.unfinished/command.json || -e runs/run ]]; then
+  if [[ ! -e runs ]]; then  # the run's name is taken, by an empty folder
+    mkdir -p runs target
+    if [[ $place == link ]]; then ln -s ../target runs/run; else mkdir runs/run; fi
+  fi
+  if [[ -e runs/run.unfinished/command.json || -e runs/run/args.json ]]; then
     "$program" train --resume runs/run --threads $threads >said 2>&1 &
   else
     "$program" train "${arguments[@]}" --out runs/run --threads $threads >said 2>&1 &
@@ -106,16 +112,17 @@ start() {
 accept() {
   [[ $(ls -A runs) == run ]] || fail "something is left beside the run folder"
   expect_same whole runs/run
-  rm -rf runs cache
+  rm -rf runs cache target
   runs_done=$((runs_done + 1))
 }
 
-# scenario KILLS ARGUMENTS...: an undisturbed run, then that many kills.
+# scenario PLACE KILLS ARGUMENTS...: an undisturbed run, then that many kills of one into a PLACE: folder or link.
 scenario() {
-  local wanted=$1 began status kind
-  shift
+  local wanted=$2 began status kind
+  place=$1
+  shift 2
   arguments=("$@")
-  rm -rf whole runs cache
+  rm -rf whole runs cache target
   began=$(now_ms)
   "$program" train "${arguments[@]}" --out whole --threads 2 >said 2>&1 || fail "the undisturbed run"
   undisturbed_ms=$(($(now_ms) - began))
@@ -144,9 +151,9 @@ scenario() {
 }
 
 "$program" sample plates --count 40 --seed 5 >said 2>&1 || fail "no pictures"
-scenario $((kills - kills / 2)) plates --labels labels.csv --checkpoint-every 0 --from-scratch --width 0.35 \
+scenario folder $((kills - kills / 2)) plates --labels labels.csv --checkpoint-every 0 --from-scratch --width 0.35 \
   --image-size 64 --tune-epochs $epochs --tune-batch 16 --mixup 0.2 --ema 0.9
 cp whole/model.onnx base.onnx
-scenario $((kills / 2)) plates --labels labels.csv --checkpoint-every 0.1 --model base.onnx --fine-tune last --folds 2 \
+scenario link $((kills / 2)) plates --labels labels.csv --checkpoint-every 0.1 --model base.onnx --fine-tune last --folds 2 \
   --tune-epochs $epochs --tune-batch 8 --epochs 5 --tensorboard
 for phase in "${!hit[@]}"; do printf '%4d  %s\n' "${hit[$phase]}" "$phase"; done | sort -rn

@@ -19,15 +19,15 @@ constexpr std::uint64_t kMegabyte = 1 << 20;
 class MemoryPlans : public ::testing::Test {
  protected:
   void SetUp() override {
-    network_.graph = mobilenet_v2({.width = 0.35f, .image_size = 128, .classes = 2});
+    network_.graph = mobilenet_v2({.width = 0.35f, .image_size = 448, .classes = 2});
     network_.weights = random_weights(network_.graph, 1);
     FineTuneOptions stage;
     stage.from = "all";
     stage.batch = 16;
-    recipe_.stages = {stage};
+    recipe_.tuning = stage;
   }
   [[nodiscard]] std::size_t training(int micro_batch) {
-    FineTuneOptions stage = recipe_.stages.front();
+    FineTuneOptions stage = *recipe_.tuning;
     stage.micro_batch = micro_batch;
     return training_memory(network_, stage, pool_);
   }
@@ -92,21 +92,27 @@ TEST_F(MemoryPlans, DivideNoMoreThanThereIs) {
   }
 }
 
-TEST_F(MemoryPlans, LookAtTheStageThatNeedsMost) {
-  recipe_.stages.insert(recipe_.stages.begin(), recipe_.stages.front());
-  recipe_.stages.front().from = "last";
-  const std::uint64_t both = least(4);
-  recipe_.stages.erase(recipe_.stages.begin());
-  EXPECT_EQ(both, least(4));
+TEST_F(MemoryPlans, KeepAMicroBatchThatWasDecidedOrRefuse) {
+  const auto exactly = [&](std::uint64_t bytes) {
+    return plan_memory(network_, recipe_, bytes, pool_, MicroBatch::kExactly);
+  };
+  const std::uint64_t least_for_4 = least(4);
+  EXPECT_EQ(exactly(least_for_4).micro_batch, 4);
+  const std::uint64_t less = least_for_4 - 2 * kMegabyte;
+  ASSERT_EQ(plan(less).micro_batch, 2);
+  expect_error(ErrorKind::kUsage,
+               AllOf(HasSubstr("needs " + std::to_string(least_for_4 >> 20) + " MB"),
+                     HasSubstr("--memory"), ::testing::Not(HasSubstr("--tune-batch"))),
+               [&] { (void)exactly(less); });
 }
 
 TEST_F(MemoryPlans, OfAHeadAloneNeedNothing) {
-  recipe_.stages.clear();
+  recipe_.tuning.reset();
   EXPECT_EQ(plan(1).note, "");
 }
 
 TEST_F(MemoryPlans, TakeAnOddMicroBatch) {
-  recipe_.stages.front().micro_batch = 3;
+  recipe_.tuning->micro_batch = 3;
   EXPECT_EQ(plan(least(3) - 2 * kMegabyte).micro_batch, 1);
 }
 

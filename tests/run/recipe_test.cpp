@@ -5,6 +5,8 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "support/errors.h"
 
@@ -13,25 +15,27 @@ namespace {
 
 using nlohmann::json;
 using test::expect_error;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
+using ::testing::StartsWith;
 
-Recipe recipe(const std::vector<int>& epochs) {
-  Recipe result{.stages = {}, .reason = "Because."};
-  for (const int n : epochs) {
-    FineTuneOptions stage;
-    stage.epochs = n;
-    result.stages.push_back(stage);
+/// Fifty epochs of a head, then so many of fine-tuning.
+Recipe recipe(std::optional<int> tuning_epochs) {
+  Recipe result{.head_epochs = 50, .tuning = {}, .reason = "Because."};
+  if (tuning_epochs) {
+    result.tuning.emplace();
+    result.tuning->epochs = *tuning_epochs;
   }
   return result;
 }
 
 TEST(AutomaticRecipe, TrainsTheHeadAloneForFewPictures) {
-  const Recipe few = automatic_recipe({.pictures = kFewPictures - 1, .head_accuracy = {}}, {});
-  EXPECT_THAT(few.stages, IsEmpty());
+  const Recipe few =
+      automatic_recipe({.head_epochs = 7, .pictures = kFewPictures - 1, .head_accuracy = {}}, {});
+  EXPECT_FALSE(few.tuning);
+  EXPECT_EQ(few.head_epochs, 7);
   EXPECT_THAT(few.reason, HasSubstr(std::to_string(kFewPictures - 1)));
-  EXPECT_THAT(automatic_recipe({.pictures = 0, .head_accuracy = {}}, {}).stages, IsEmpty());
+  EXPECT_FALSE(automatic_recipe({.head_epochs = 7, .head_accuracy = {}}, {}).tuning);
 }
 
 TEST(AutomaticRecipe, TrainsTheLastStageAfterTheHeadWithEnoughPictures) {
@@ -40,129 +44,156 @@ TEST(AutomaticRecipe, TrainsTheLastStageAfterTheHeadWithEnoughPictures) {
   tuned.learning_rate = 0.001f;
   tuned.from = "all";
   for (const std::size_t pictures : {kFewPictures, kFewPictures + 1, std::size_t{1'000'000}}) {
-    const Recipe enough = automatic_recipe({.pictures = pictures, .head_accuracy = 0.6}, tuned);
-    ASSERT_EQ(enough.stages.size(), 1u);
-    EXPECT_EQ(enough.stages[0].from, "last");
-    EXPECT_EQ(enough.stages[0].epochs, 17);
-    EXPECT_EQ(enough.stages[0].learning_rate, 0.001f);
+    const Recipe enough =
+        automatic_recipe({.head_epochs = 7, .pictures = pictures, .head_accuracy = 0.6}, tuned);
+    ASSERT_TRUE(enough.tuning);
+    EXPECT_EQ(enough.tuning->from, "last");
+    EXPECT_EQ(enough.tuning->epochs, 17);
+    EXPECT_EQ(enough.tuning->learning_rate, 0.001f);
+    EXPECT_EQ(enough.epochs(), 7 + 17);
     EXPECT_THAT(enough.reason, HasSubstr("60.0 %"));
   }
 }
 
 TEST(AutomaticRecipe, LeavesAHeadAloneThatDoesWellEnough) {
   const auto with = [](double accuracy) {
-    return automatic_recipe({.pictures = 1000, .head_accuracy = accuracy}, {});
+    return automatic_recipe({.head_epochs = 7, .pictures = 1000, .head_accuracy = accuracy}, {});
   };
-  EXPECT_THAT(with(kGoodHead).stages, IsEmpty());
+  EXPECT_FALSE(with(kGoodHead).tuning);
   EXPECT_THAT(with(kGoodHead).reason, HasSubstr("95.0 %"));
-  EXPECT_THAT(with(1).stages, IsEmpty());
-  EXPECT_THAT(with(kGoodHead - 0.001).stages, Not(IsEmpty()));
+  EXPECT_FALSE(with(1).tuning);
+  EXPECT_TRUE(with(kGoodHead - 0.001).tuning);
 }
 
 TEST(AutomaticRecipe, DoesWithoutAnAccuracy) {
-  const Recipe blind = automatic_recipe({.pictures = 321, .head_accuracy = {}}, {});
-  EXPECT_EQ(blind.stages.size(), 1u);
+  const Recipe blind =
+      automatic_recipe({.head_epochs = 7, .pictures = 321, .head_accuracy = {}}, {});
+  EXPECT_TRUE(blind.tuning);
   EXPECT_THAT(blind.reason, HasSubstr("321"));
 }
 
+/// 100 s for the heads, 4 to set up, 10 an epoch.
+Budget budget(double seconds) {
+  return {.seconds = seconds, .head_epoch = 2, .tuning_set_up = 4, .tuning_epoch = 10};
+}
+
 TEST(FitToBudget, LeavesWhatFitsAsItIs) {
-  const Recipe fitted = fit_to_budget(
-      recipe({8}), {.seconds = 100, .seconds_per_picture = 0.01, .pictures_per_epoch = 1000});
-  ASSERT_EQ(fitted.stages.size(), 1u);
-  EXPECT_EQ(fitted.stages[0].epochs, 8);
+  const Recipe fitted = fit_to_budget(recipe(8), budget(184));
+  EXPECT_EQ(fitted.head_epochs, 50);
+  ASSERT_TRUE(fitted.tuning);
+  EXPECT_EQ(fitted.tuning->epochs, 8);
+  EXPECT_EQ(fitted.reason, "Because. 8 of 8 epochs of it fit into the time given.");
 }
 
-TEST(FitToBudget, TakesAsManyEpochsAsFitAndSaysSo) {
-  const Recipe fitted = fit_to_budget(
-      recipe({8}), {.seconds = 35, .seconds_per_picture = 0.01, .pictures_per_epoch = 1000});
-  ASSERT_EQ(fitted.stages.size(), 1u);
-  EXPECT_EQ(fitted.stages[0].epochs, 3);
-  EXPECT_THAT(fitted.reason, HasSubstr("Because. 3 epochs"));
+TEST(FitToBudget, TakesOffWhatHeadsAndTheSetUpNeed) {
+  for (const auto& [seconds, epochs] : {std::pair{183.9, 7}, {134.0, 3}, {133.9, 2}, {124.0, 2}}) {
+    const Recipe fitted = fit_to_budget(recipe(8), budget(seconds));
+    ASSERT_TRUE(fitted.tuning) << seconds;
+    EXPECT_EQ(fitted.tuning->epochs, epochs) << seconds;
+    EXPECT_THAT(fitted.reason, HasSubstr(std::to_string(epochs) + " of 8 epochs of it fit"));
+  }
 }
 
-TEST(FitToBudget, LeavesOutAStageForWhichThereIsNoTime) {
-  for (const double seconds : {19.9, 1.0, 0.0, -50.0}) {
-    const Recipe fitted = fit_to_budget(
-        recipe({8}), {.seconds = seconds, .seconds_per_picture = 0.01, .pictures_per_epoch = 1000});
-    EXPECT_THAT(fitted.stages, IsEmpty()) << seconds;
-    EXPECT_THAT(fitted.reason, HasSubstr("too short for fine-tuning: an epoch takes 10.0 s"));
+TEST(FitToBudget, LeavesFineTuningOutWhereThereIsNoTimeForIt) {
+  for (const double seconds : {123.9, 104.0, 100.0}) {
+    const Recipe fitted = fit_to_budget(recipe(8), budget(seconds));
+    EXPECT_FALSE(fitted.tuning) << seconds;
+    EXPECT_EQ(fitted.head_epochs, 50) << seconds;
+    EXPECT_THAT(fitted.reason, HasSubstr("too short for fine-tuning: an epoch takes 10.0 s."));
+  }
+}
+
+TEST(FitToBudget, ShortensTheHeadWhereItAloneIsTooLong) {
+  for (const auto& [seconds, epochs] :
+       {std::pair{99.0, 49}, {20.0, 10}, {2.0, 1}, {1.0, 1}, {-50.0, 1}}) {
+    for (const Recipe& given : {recipe(8), recipe(std::nullopt)}) {
+      const Recipe fitted = fit_to_budget(given, budget(seconds));
+      EXPECT_EQ(fitted.head_epochs, epochs) << seconds;
+      EXPECT_FALSE(fitted.tuning) << seconds;
+      EXPECT_THAT(fitted.reason,
+                  HasSubstr(std::to_string(epochs) + " of 50 epochs of the head fit"));
+    }
   }
 }
 
 TEST(FitToBudget, TakesTheOneEpochThatWasAskedFor) {
-  const Budget budget{.seconds = 10.5, .seconds_per_picture = 0.01, .pictures_per_epoch = 1000};
-  const Recipe fitted = fit_to_budget(recipe({1}), budget);
-  ASSERT_EQ(fitted.stages.size(), 1u);
-  EXPECT_EQ(fitted.stages[0].epochs, 1);
-  EXPECT_THAT(fit_to_budget(recipe({2}), budget).stages, IsEmpty());
+  ASSERT_TRUE(fit_to_budget(recipe(1), budget(115)).tuning);
+  EXPECT_EQ(fit_to_budget(recipe(1), budget(115)).tuning->epochs, 1);
+  EXPECT_FALSE(fit_to_budget(recipe(2), budget(115)).tuning);
 }
 
-TEST(FitToBudget, DividesTheTimeBetweenStages) {
-  const Recipe fitted = fit_to_budget(
-      recipe({8, 2}), {.seconds = 80, .seconds_per_picture = 0.01, .pictures_per_epoch = 1000});
-  ASSERT_EQ(fitted.stages.size(), 2u);
-  EXPECT_EQ(fitted.stages[0].epochs, 4);
-  EXPECT_EQ(fitted.stages[1].epochs, 2);
+TEST(FitToBudget, HasNothingToDoForAHeadThatFits) {
+  EXPECT_EQ(fit_to_budget(recipe(std::nullopt), budget(100)).reason, "Because.");
 }
 
-TEST(FitToBudget, HasNothingToDoForAHeadAlone) {
-  const Recipe fitted =
-      fit_to_budget(recipe({}), {.seconds = 0, .seconds_per_picture = 1, .pictures_per_epoch = 1});
-  EXPECT_THAT(fitted.stages, IsEmpty());
-  EXPECT_EQ(fitted.reason, "Because.");
+TEST(FitToBudget, FromScratchThereIsNoHead) {
+  Recipe scratch = recipe(8);
+  scratch.head_epochs = 0;
+  EXPECT_EQ(fit_to_budget(scratch, {.seconds = 30, .tuning_epoch = 10}).tuning->epochs, 3);
+  EXPECT_FALSE(fit_to_budget(scratch, {.seconds = 0, .tuning_epoch = 10}).tuning);
+  EXPECT_EQ(fit_to_budget(scratch, {.seconds = 0, .tuning_epoch = 10}).head_epochs, 0);
 }
 
-TEST(FitToBudget, TakesAStepThatTookNoTime) {
-  const Recipe fitted = fit_to_budget(
-      recipe({8}), {.seconds = 1, .seconds_per_picture = 0, .pictures_per_epoch = 1000});
-  ASSERT_EQ(fitted.stages.size(), 1u);
-  EXPECT_EQ(fitted.stages[0].epochs, 8);
+TEST(FitToBudget, TakesWhatTookNoTime) {
+  const Recipe fitted = fit_to_budget(recipe(8), {.seconds = 1});
+  EXPECT_EQ(fitted.epochs(), 58);
 }
 
-TEST(Plan, ComesBackWithItsStages) {
-  Recipe written = recipe({3, 5});
-  written.stages[0].from = "block_13";
-  written.stages[0].micro_batch = 2;
-  written.stages[1].from = "100";
+/// As it was read from a file of that name.
+Recipe read_plan(const std::string& text, const FineTuneOptions& options = {},
+                 const std::string& identity = "me") {
+  return recipe_from_plan({.json = text, .path = "there/plan.json"}, options, identity);
+}
+
+TEST(Plan, ComesBackAsItWas) {
+  Recipe written = recipe(3);
+  written.head_epochs = 17;
+  written.tuning->from = "block_13";
+  written.tuning->micro_batch = 2;
   written.reason = "Straße \"x\"\n\\";
   FineTuneOptions options;
   options.learning_rate = 0.5f;
   options.epochs = 99;
-  const Recipe read = recipe_from_plan(plan_json(written, "me"), options, "me");
+  const Recipe read = read_plan(plan_json(written, "me"), options);
   EXPECT_EQ(read.reason, written.reason);
-  ASSERT_EQ(read.stages.size(), 2u);
-  for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(read.stages[i].from, written.stages[i].from);
-    EXPECT_EQ(read.stages[i].epochs, written.stages[i].epochs);
-    EXPECT_EQ(read.stages[i].micro_batch, written.stages[i].micro_batch);
-    EXPECT_EQ(read.stages[i].learning_rate, 0.5f) << "what the plan does not decide";
-  }
+  EXPECT_EQ(read.head_epochs, 17);
+  ASSERT_TRUE(read.tuning);
+  EXPECT_EQ(read.tuning->from, "block_13");
+  EXPECT_EQ(read.tuning->epochs, 3);
+  EXPECT_EQ(read.tuning->micro_batch, 2);
+  EXPECT_EQ(read.tuning->learning_rate, 0.5f) << "what the plan does not decide";
   EXPECT_EQ(plan_json(read, "me"), plan_json(written, "me"));
 }
 
-TEST(Plan, OfAHeadAloneHasNoStages) {
-  EXPECT_THAT(recipe_from_plan(plan_json(recipe({}), ""), {}, "").stages, IsEmpty());
+TEST(Plan, OfAHeadAloneHasNoFineTuning) {
+  const Recipe read = read_plan(plan_json(recipe(std::nullopt), "me"));
+  EXPECT_FALSE(read.tuning);
+  EXPECT_EQ(read.head_epochs, 50);
 }
 
 /// A plan with one value replaced.
 std::string plan_with(const json::json_pointer& where, const json& value) {
-  json plan = json::parse(plan_json(recipe({3}), "me"));
+  json plan = json::parse(plan_json(recipe(3), "me"));
   plan[where] = value;
   return plan.dump();
 }
 
 void expect_damaged(const std::string& plan) {
-  expect_error(ErrorKind::kBadInput, HasSubstr("the plan of the run is damaged: "),
-               [&] { (void)recipe_from_plan(plan, {}, "me"); });
+  expect_error(ErrorKind::kBadInput,
+               AllOf(StartsWith("there/plan.json: the plan of the run is damaged: "),
+                     HasSubstr("; begin the run anew")),
+               [&] { (void)read_plan(plan); });
 }
 
 TEST(Plan, OfAnotherRunIsRefused) {
-  expect_error(ErrorKind::kBadInput, HasSubstr("have changed since this run was begun"),
-               [] { (void)recipe_from_plan(plan_json(recipe({3}), "me"), {}, "another"); });
+  expect_error(ErrorKind::kBadInput,
+               AllOf(StartsWith("there/plan.json: "),
+                     HasSubstr("have changed since this run was begun; begin it anew")),
+               [] { (void)read_plan(plan_json(recipe(3), "me"), {}, "another"); });
 }
 
 TEST(Plan, RefusesWhatIsNoJson) {
-  const std::string whole = plan_json(recipe({3}), "me");
+  const std::string whole = plan_json(recipe(3), "me");
   for (std::size_t size = 0; size + 2 < whole.size(); ++size) expect_damaged(whole.substr(0, size));
   expect_damaged(std::string(100'000, '['));
   expect_damaged("\xFF\xFE");
@@ -170,28 +201,31 @@ TEST(Plan, RefusesWhatIsNoJson) {
 }
 
 TEST(Plan, RefusesJsonOfAnotherForm) {
-  for (const char* plan :
-       {"null", "1", "[]", "{}", R"("text")", R"({"reason":"x"})", R"({"reason":1,"stages":[]})",
-        R"({"stages":[]})", R"({"stages":[],"reason":""})",
-        R"({"run":[],"stages":[],"reason":""})"}) {
+  for (const char* plan : {"null", "1", "[]", "{}", R"("text")", R"({"reason":"x"})",
+                           R"({"reason":1,"fine_tuning":null})", R"({"run":"me","reason":""})",
+                           R"({"run":"me","reason":"","head_epochs":1})",
+                           R"({"run":[],"reason":"","head_epochs":1,"fine_tuning":null})"}) {
     expect_damaged(plan);
   }
-  for (const json& stages : {json(), json(7), json("last"), json::object({{"a", 1}}),
-                             json::array({1}), json::array({json::object()})}) {
-    expect_damaged(plan_with("/stages"_json_pointer, stages));
+  for (const json& tuning : {json(7), json("last"), json::object({{"a", 1}}), json::array({1}),
+                             json::array({json::object()})}) {
+    expect_damaged(plan_with("/fine_tuning"_json_pointer, tuning));
   }
   for (const char* member : {"from", "epochs", "micro_batch"}) {
-    const json::json_pointer where = "/stages/0"_json_pointer / member;
+    const json::json_pointer where = "/fine_tuning"_json_pointer / member;
     for (const json& value : {json(), json(json::array()), json(true), json(json::object())}) {
       expect_damaged(plan_with(where, value));
     }
   }
-  expect_damaged(plan_with("/stages/0/from"_json_pointer, 3));
+  expect_damaged(plan_with("/fine_tuning/from"_json_pointer, 3));
 }
 
 TEST(Plan, RefusesNumbersThatCannotBe) {
+  for (const json& value : {json(-1), json(2.5), json("3"), json(), json(2'147'483'647)}) {
+    expect_damaged(plan_with("/head_epochs"_json_pointer, value));
+  }
   for (const char* member : {"epochs", "micro_batch"}) {
-    const json::json_pointer where = "/stages/0"_json_pointer / member;
+    const json::json_pointer where = "/fine_tuning"_json_pointer / member;
     for (const json& value : {json(0), json(-1), json(2.5), json(1e300), json(4'294'967'297),
                               json("3"), json(std::numeric_limits<std::int64_t>::min()),
                               json(std::numeric_limits<std::uint64_t>::max()), json(200'000)}) {

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <fstream>
 
 #include "engraft/base/file.h"
 #include "support/errors.h"
@@ -89,20 +91,119 @@ TEST_F(RunFolders, MoveNothingAsideThatIsNoRun) {
   EXPECT_THAT(names(), ::testing::ElementsAre("note.txt", "photos"));
 }
 
-TEST_F(RunFolders, TakeAnEmptyFolder) {
+ino_t inode_of(const fs::path& path) {
+  struct stat info {};
+  ::stat(path.c_str(), &info);
+  return info.st_ino;
+}
+
+TEST_F(RunFolders, TakeTheNameOfAnEmptyFolderAtOnce) {
   fs::create_directory(parent_ / "run");
-  const auto inode = [&] {
-    struct stat info {};
-    ::stat((parent_ / "run").c_str(), &info);
-    return info.st_ino;
-  };
-  const auto before = inode();
-  EXPECT_TRUE(put("run", "text").empty());
+  fs::permissions(parent_ / "run", fs::perms::owner_all);
+  const ino_t before = inode_of(parent_ / "run");
+  {
+    RunFolder folder(parent_ / "run");
+    write_file_atomic(folder / "args.json", "text");
+    EXPECT_TRUE(fs::is_empty(parent_ / "run")) << "files gather beside it";
+    EXPECT_TRUE(folder.commit().empty());
+  }
+  EXPECT_NE(inode_of(parent_ / "run"), before) << "one rename, and not a file at a time";
+  EXPECT_EQ(fs::status(parent_ / "run").permissions(), fs::perms::owner_all);
   EXPECT_EQ(read_text_file(parent_ / "run/args.json"), "text");
-  EXPECT_EQ(inode(), before) << "a mount point or the current folder must stay what it is";
   EXPECT_THAT(names(), ::testing::ElementsAre("run"));
-  EXPECT_TRUE(fs::exists(parent_ / "run/args.json"));
+}
+
+TEST_F(RunFolders, LeaveAnEmptyFolderWhenNotCommitted) {
+  fs::create_directory(parent_ / "run");
+  { const RunFolder folder(parent_ / "run"); }
+  EXPECT_THAT(names(), ::testing::ElementsAre("run"));
+  EXPECT_TRUE(fs::is_empty(parent_ / "run"));
+}
+
+TEST_F(RunFolders, FillTheFolderBehindALink) {
+  fs::create_directory(parent_ / "real");
+  const ino_t before = inode_of(parent_ / "real");
+  fs::create_directory_symlink("real", parent_ / "run");
+  EXPECT_TRUE(put("run", "text").empty());
+  EXPECT_TRUE(fs::is_symlink(parent_ / "run"));
+  EXPECT_EQ(inode_of(parent_ / "run"), before);
+  EXPECT_EQ(read_text_file(parent_ / "real/args.json"), "text");
+  EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "real"), {}), 1);
+}
+
+TEST_F(RunFolders, FillTheCurrentFolder) {
+  const fs::path back = fs::current_path();
+  fs::create_directory(parent_ / "run");
+  const ino_t before = inode_of(parent_ / "run");
+  fs::current_path(parent_ / "run");
+  EXPECT_TRUE(put("run", "text").empty());
+  fs::current_path(back);
+  EXPECT_EQ(inode_of(parent_ / "run"), before) << "whoever stands in it would stand nowhere";
+  EXPECT_EQ(read_text_file(parent_ / "run/args.json"), "text");
+}
+
+constexpr int kManyFiles = 400;
+
+/// Puts many files into an empty folder behind a link, in a process that is killed as soon as one
+/// is there. Returns whether it was killed half-way.
+bool kill_half_way(const fs::path& run, const fs::path& behind) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    RunFolder folder(run);
+    for (int i = 0; i < kManyFiles; ++i) std::ofstream(folder / fmt::format("{}.png", i)) << i;
+    write_file_atomic(folder / "results.csv", "results");
+    write_file_atomic(folder / "args.json", "{}");
+    folder.commit();
+    ::_exit(0);
+  }
+  while (!fs::exists(behind / "args.json") && ::waitpid(child, nullptr, WNOHANG) == 0) {
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  return !fs::exists(behind / "results.csv");
+}
+
+TEST_F(RunFolders, AKillBetweenTwoMovesLeavesWhatTheNextTakesBack) {
+  fs::create_directory_symlink("real", parent_ / "run");
+  bool half_way = false;
+  for (int tries = 0; tries < 20 && !half_way; ++tries) {
+    fs::remove_all(parent_ / "real");
+    fs::create_directory(parent_ / "real");
+    half_way = kill_half_way(parent_ / "run", parent_ / "real");
+  }
+  ASSERT_TRUE(half_way);
+  EXPECT_TRUE(fs::exists(parent_ / "real/args.json")) << "known for a run's";
+  { const RunFolder folder(parent_ / "run"); }
+  EXPECT_TRUE(fs::is_empty(parent_ / "real"));
+  EXPECT_TRUE(put("run", "text").empty()) << "no half run is kept as an earlier one";
+  EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "real"), {}), 1);
+}
+
+TEST_F(RunFolders, KeepWhatWasPutInPlaceAsAWhole) {
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  const fs::path part = parent_ / "run" / fmt::format(".run.{}.part", gone);
+  for (const char* name : {"args.json", "results.csv", "notes.txt"}) {
+    write_file_atomic(parent_ / "run" / name, "whole");
+  }
+  write_file_atomic(part / ".moving", "args.json\nresults.csv\n");
+  EXPECT_EQ(put("run", "text"), parent_ / "run.1");
+  EXPECT_EQ(read_text_file(parent_ / "run.1/results.csv"), "whole");
+  EXPECT_FALSE(fs::exists(parent_ / "run.1" / part.filename()));
+
+  // Half of it: only that goes.
+  fs::remove_all(parent_ / "run");
+  write_file_atomic(parent_ / "run/args.json", "half");
+  write_file_atomic(parent_ / "run/notes.txt", "somebody's");
+  write_file_atomic(parent_ / "precious", "precious");
+  write_file_atomic(part / "results.csv", "half");
+  write_file_atomic(part / ".moving", "args.json\n../precious\n..\n.\n\nresults.csv\n");
+  expect_error(ErrorKind::kUsage, HasSubstr("no run of engraft's"),
+               [&] { const RunFolder folder(parent_ / "run"); });
+  EXPECT_EQ(read_text_file(parent_ / "run/notes.txt"), "somebody's");
   EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "run"), {}), 1);
+  EXPECT_TRUE(fs::exists(parent_ / "precious"));
 }
 
 TEST_F(RunFolders, RemoveWhatAKilledProcessLeft) {

@@ -275,6 +275,42 @@ TEST_F(UnfinishedRuns, AreForOneProcessAtATime) {
   EXPECT_THAT(names_in(folder_), UnorderedElementsAre("command.json", "fold1-result.safetensors"));
 }
 
+/// Begins anew again and again, looks whether somebody else puts a hand on what it has, and leaves
+/// what the next only has to clean up.
+int begin_often(const fs::path& run) {
+  const std::string mine = std::to_string(::getpid());
+  for (int i = 0; i < 25; ++i) {
+    try {
+      UnfinishedRun unfinished(run, Begin::kAnew, mine);
+      unfinished.set_plan(mine);
+      ::usleep(20);
+      const fs::path command = unfinished.folder() / "command.json";
+      if (unfinished.plan() != mine || read_text_file(command) != mine) return 1;
+      unfinished.announce(run / "results.csv");
+      unfinished.keep();
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kUsage) return 2;  // kUsage: another is at work
+    }
+  }
+  return 0;
+}
+
+TEST_F(UnfinishedRuns, AreNobodyElsesHoweverManyBeginAtOnce) {
+  put_run_in_place("x");
+  std::vector<::pid_t> children;
+  for (int i = 0; i < 6; ++i) {
+    children.push_back(::fork());
+    if (children.back() == 0) ::_exit(begin_often(run_));
+  }
+  for (const ::pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+  }
+  EXPECT_TRUE(UnfinishedRun::settle(run_));
+  EXPECT_THAT(names(), ElementsAre("run"));
+}
+
 TEST_F(UnfinishedRuns, RefuseAPlaceThatIsNone) {
   write_file_atomic(place_ / "file", "text");
   expect_error(ErrorKind::kIo, HasSubstr("--out"),

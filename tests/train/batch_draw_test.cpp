@@ -112,14 +112,35 @@ TEST(BatchDraw, PartnersAreTrainingPictures) {
   EXPECT_THAT(partners, ElementsAre(0, 1, 2, 3, 4));
 }
 
-TEST(BatchDraw, DropoutDiffersByEpochAndPicture) {
+TEST(BatchDraw, DropoutDiffersByEpochPictureOccurrenceAndLayer) {
   const std::vector<int> labels(5, 0);
   const FineTuneOptions options = options_of(5);
   const BatchDraw draw(options, labels, kSize);
-  const std::set<std::uint32_t> first{draw.dropout(1, 0).next_u32(), draw.dropout(2, 0).next_u32(),
-                                      draw.dropout(1, 1).next_u32()};
-  EXPECT_EQ(first.size(), 3u);
-  EXPECT_EQ(draw.dropout(1, 0).next_u32(), draw.dropout(1, 0).next_u32());
+  const auto first_of = [&](int epoch, int occurrence, std::size_t picture, int layer) {
+    return draw
+        .dropout(epoch, {.entry = 0, .occurrence = occurrence, .mix = {}, .partner = 0}, picture,
+                 layer)
+        .next_u32();
+  };
+  const std::set<std::uint32_t> first{first_of(1, 0, 0, 0), first_of(2, 0, 0, 0),
+                                      first_of(1, 0, 1, 0), first_of(1, 1, 0, 0),
+                                      first_of(1, 0, 0, 1)};
+  EXPECT_EQ(first.size(), 5u);
+  EXPECT_EQ(first_of(1, 0, 0, 0), first_of(1, 0, 0, 0));
+}
+
+TEST(BatchDraw, APictureDrawnAgainInAnEpochIsSeenOtherwise) {
+  const std::vector<int> labels{0, 0, 0, 0, 0, 0, 0, 1};  // the last is drawn four times an epoch
+  FineTuneOptions options = options_of(8);
+  options.balance = Balance::kSampling;
+  options.augmentation.mirror = 0.5f;
+  const BatchDraw draw(options, labels, kSize);
+  std::set<std::uint64_t> views;
+  for (const Draw& d : draw.batch(1, 0)) {
+    if (d.entry == 7) views.insert(draw.view(1, d.occurrence));
+  }
+  EXPECT_EQ(views.size(), 4u);
+  EXPECT_TRUE(views.contains(draw.view(1)));
 }
 
 TEST(ClassWeights, MakeClassesCountAlike) {

@@ -147,10 +147,30 @@ TEST(FineTuner, TheBoundaryCacheChangesNoBit) {
       const FineTuneState expected = training.final_state(pool);
       BoundaryCache cache(std::size_t{1} << 26);
       training.spec.boundaries = &cache;
+      training.spec.views_return = true;
       expect_same_bits(training.final_state(pool), expected, Seconds::kIgnored);
       expect_same_bits(training.final_state(pool), expected, Seconds::kIgnored);
     }
   }
+}
+
+TEST(FineTuner, OnlyViewsThatReturnTakeRoomInTheBoundaryCache) {
+  ThreadPool pool(2);
+  const auto used = [&](float mirror, bool views_return) {
+    TinyTraining training;
+    training.spec.options.from = "block_15";
+    training.spec.options.epochs = 2;
+    training.spec.options.augmentation.mirror = mirror;
+    BoundaryCache cache(std::size_t{1} << 26);
+    training.spec.boundaries = &cache;
+    training.spec.views_return = views_return;
+    static_cast<void>(training.final_state(pool));
+    return cache.used();
+  };
+  const std::size_t validation = used(0.5f, false);
+  EXPECT_GT(validation, 0u);
+  EXPECT_GT(used(0, false), validation);  // the plain views of training pictures return each epoch
+  EXPECT_GT(used(0.5f, true), used(0, true));
 }
 
 TEST(FineTuner, OneBoundaryCacheServesTrainingsOfEveryKind) {
@@ -165,6 +185,7 @@ TEST(FineTuner, OneBoundaryCacheServesTrainingsOfEveryKind) {
     change(training);
     const FineTuneState expected = training.final_state(pool);
     training.spec.boundaries = &cache;
+    training.spec.views_return = true;
     expect_same_bits(training.final_state(pool), expected, Seconds::kIgnored);
   };
   expect_unchanged("nothing", [](TinyTraining&) {});

@@ -170,7 +170,7 @@ constexpr std::array kMicroBatches{1, 2, 4, 8};
 TEST(TorchTraining, WithFrozenBatchNormAgrees) {
   const TorchCase c = test::torch_case("synthetic_frozen");
   // Measured of PyTorch in float32: losses 3e-7, gradients' summaries 8e-6. Here: the worst of all
-  // later losses 9.3e-4, of those of the closest run 2.9e-7.
+  // later losses 3.1e-7.
   expect_golden(c, synthetic_setting(c), kMicroBatches,
                 {.first_loss = 9e-7,
                  .later_losses = 3e-3,

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engraft/base/pace.h"
 #include "engraft/base/utf8.h"
 
 namespace engraft::cli {
@@ -102,7 +103,7 @@ void TerminalProgress::begin(std::string_view stage, std::int64_t total, std::st
   unit_ = unit;
   detail_.clear();
   total_ = total;
-  done_ = 0;
+  done_ = skipped_ = 0;
   active_ = true;
   started_ = drawn_ = Clock::now();
   if (terminal_) {
@@ -121,6 +122,10 @@ void TerminalProgress::update(std::int64_t done, std::string_view detail) {
   if (terminal_ ? now - drawn_ >= kRedraw : now - drawn_ >= kPlainLine) draw(now);
 }
 
+void TerminalProgress::skip(std::int64_t steps) {
+  skipped_ += steps;
+}
+
 void TerminalProgress::end() {
   if (!active_) return;
   draw(Clock::now());
@@ -136,7 +141,7 @@ void TerminalProgress::note(std::string_view text) {
 
 std::string TerminalProgress::line(Clock::time_point now) const {
   const double elapsed = duration<double>(now - started_).count();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  const Pace pace{.total = total_, .done = done_, .skipped = skipped_, .elapsed = elapsed};
   std::string text = stage_;
   if (total_ > 0) {
     const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
@@ -147,10 +152,11 @@ std::string TerminalProgress::line(Clock::time_point now) const {
   } else {
     text += "  " + amount(static_cast<double>(done_), unit_);
   }
-  if (done_ > 0 && elapsed > 0.2) text += fmt::format("  {}/s", amount(rate, unit_));
-  if (done_ > 0 && done_ < total_) {
-    text += "  " + clock_text(static_cast<double>(total_ - done_) / rate) + " left";
-  } else if (done_ > 0 && elapsed > 0.2) {
+  const bool is_measured = pace.rate() > 0 && elapsed > 0.2;
+  if (is_measured) text += fmt::format("  {}/s", amount(pace.rate(), unit_));
+  if (pace.left() > 0) {
+    text += "  " + clock_text(pace.left()) + " left";
+  } else if (is_measured) {
     text += fmt::format("  {:.1f} s", elapsed);
   }
   if (!detail_.empty()) text += "  " + detail_;

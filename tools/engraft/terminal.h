@@ -33,6 +33,7 @@ class TerminalProgress final : public Progress {
   ~TerminalProgress() override;
   void begin(std::string_view stage, std::int64_t total, std::string_view unit) override;
   void update(std::int64_t done, std::string_view detail) override;
+  void skip(std::int64_t steps) override;
   void end() override;
   void note(std::string_view line) override;
 
@@ -44,7 +45,7 @@ class TerminalProgress final : public Progress {
   bool terminal_;
   bool active_ = false;
   std::string stage_, unit_, detail_;
-  std::int64_t total_ = 0, done_ = 0;
+  std::int64_t total_ = 0, done_ = 0, skipped_ = 0;
   Clock::time_point started_, drawn_;
 };
 

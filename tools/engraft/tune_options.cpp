@@ -49,6 +49,12 @@ std::string_view name_of(RecipeKind recipe) {
   return "auto";
 }
 
+/// Sets what was given.
+template <typename T, typename U>
+void set(T& value, const std::optional<U>& given) {
+  if (given) value = *given;
+}
+
 template <typename T>
 CLI::Option* setting(CLI::App& command, const std::string& name, T& value, const std::string& what,
                      const char* type, const char* group) {
@@ -100,7 +106,7 @@ void TuneOptions::declare_choice(CLI::App& command) {
 }
 
 void TuneOptions::declare_training(CLI::App& command) {
-  const char* group = "Fine-tuning";
+  const char* group = kFineTuningGroup;
   setting(command, "--tune-epochs", epochs,
           fmt::format("[{}, from scratch {}]", options.epochs, kScratchEpochs), "N", group);
   setting(command, "--tune-lr", learning_rate,
@@ -145,7 +151,7 @@ void TuneOptions::declare_training(CLI::App& command) {
 }
 
 void TuneOptions::declare_augmentation(CLI::App& command) {
-  const char* group = "Augmentation (in fine-tuning)";
+  const char* group = kAugmentationGroup;
   std::map<std::string, AugmentationPreset> presets;
   for (const AugmentationPreset preset : kAugmentationPresets) {
     presets.emplace(engraft::name_of(preset), preset);
@@ -172,6 +178,26 @@ void TuneOptions::declare_augmentation(CLI::App& command) {
   setting(command, "--cutmix", cutmix, "Paste a box of another picture: alpha", "ALPHA", group);
 }
 
+Augmentation TuneOptions::augmentation_given(const Augmentation& preset) const {
+  Augmentation a = augment ? augmentation_of(*augment) : preset;
+  set(a.crop_min_area, crop);
+  set(a.mirror, mirror);
+  set(a.upside_down, upside_down);
+  set(a.rotation, rotation);
+  set(a.brightness, brightness);
+  set(a.contrast, contrast);
+  set(a.saturation, saturation);
+  set(a.hue, hue);
+  set(a.grayscale, grayscale);
+  set(a.rand_augment, rand_augment);
+  set(a.magnitude, magnitude);
+  set(a.erasing, erasing);
+  set(a.mixup, mixup);
+  set(a.cutmix, cutmix);
+  if (crop && *crop >= 1) a.crop_max_stretch = 1;
+  return a;
+}
+
 void TuneOptions::apply(TrainRequest& request, std::optional<float> label_smoothing) const {
   FineTuneOptions tuned = options;
   request.recipe = recipe;
@@ -190,32 +216,13 @@ void TuneOptions::apply(TrainRequest& request, std::optional<float> label_smooth
     tuned.learning_rate = kScratchRate;
     tuned.batch_norm = BatchNormMode::kTrainable;
   }
-  const auto set = [](auto& value, const auto& given) {
-    if (given) value = *given;
-  };
   set(tuned.epochs, epochs);
   set(tuned.learning_rate, learning_rate);
   set(tuned.weight_decay, weight_decay);
   set(tuned.layer_decay, layer_decay);
   set(tuned.batch_norm, batch_norm);
   set(tuned.label_smoothing, label_smoothing);
-  if (augment) tuned.augmentation = augmentation_of(*augment);
-  Augmentation& a = tuned.augmentation;
-  set(a.crop_min_area, crop);
-  set(a.mirror, mirror);
-  set(a.upside_down, upside_down);
-  set(a.rotation, rotation);
-  set(a.brightness, brightness);
-  set(a.contrast, contrast);
-  set(a.saturation, saturation);
-  set(a.hue, hue);
-  set(a.grayscale, grayscale);
-  set(a.rand_augment, rand_augment);
-  set(a.magnitude, magnitude);
-  set(a.erasing, erasing);
-  set(a.mixup, mixup);
-  set(a.cutmix, cutmix);
-  if (crop && *crop >= 1) a.crop_max_stretch = 1;
+  tuned.augmentation = augmentation_given(tuned.augmentation);
   tuned.loss = request.training.loss;
   tuned.patience = request.training.patience;
   tuned.seed = request.training.seed;

@@ -9,6 +9,10 @@
 
 namespace engraft::cli {
 
+/// Groups of options in the help text.
+inline constexpr const char* kFineTuningGroup = "Fine-tuning";
+inline constexpr const char* kAugmentationGroup = "Augmentation (in fine-tuning)";
+
 /// What is trained behind the head and how: --recipe, --fine-tune, --from-scratch, --tune-…, the
 /// augmentation, --budget, --memory. What is not said is left to the recipe.
 struct TuneOptions {
@@ -35,6 +39,8 @@ struct TuneOptions {
   void declare_choice(CLI::App& command);
   void declare_training(CLI::App& command);
   void declare_augmentation(CLI::App& command);
+  /// The preset that was given, or else this one, with the parts that were given.
+  [[nodiscard]] Augmentation augmentation_given(const Augmentation& preset) const;
 };
 
 /// The part of args.json that they are.

@@ -17,6 +17,9 @@ class Progress {
   virtual void begin(std::string_view stage, std::int64_t total, std::string_view unit) = 0;
   /// done of the stage's steps are finished; detail is what to show beside them ("loss 0.12").
   virtual void update(std::int64_t done, std::string_view detail = {}) = 0;
+  /// So many of the stage's steps need not be done (an earlier process did them, say): they count
+  /// among those finished, and for no rate.
+  virtual void skip(std::int64_t /*steps*/) {}
   virtual void end() = 0;
   /// A line worth reading that is neither progress nor failure.
   virtual void note(std::string_view line) = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -51,8 +52,29 @@ struct State {
   [[nodiscard]] bool has_work() const { return phase < kStopped && next < parts; }
 };
 
+using Clock = std::chrono::steady_clock;
+
 constexpr auto kSpin = std::chrono::microseconds(100);
 constexpr int kRelaxesBetweenLooks = 32;  // at the clock
+
+/// How long the caller works alone after somebody has let it wait: a member whose core has another
+/// process to serve may be away for milliseconds in the middle of a part. Twice as long after each
+/// such wait, a little less after each job without.
+class Retreat {
+ public:
+  [[nodiscard]] bool is_on(Clock::time_point now) const { return now < end_; }
+  void after_wait(Clock::time_point now) {
+    end_ = now + length_;
+    length_ = std::min<Clock::duration>(2 * length_, kLongest);
+  }
+  void after_job() { length_ = std::max<Clock::duration>(length_ * 19 / 20, kShortest); }
+
+ private:
+  static constexpr auto kShortest = std::chrono::milliseconds(10);
+  static constexpr auto kLongest = std::chrono::milliseconds(500);
+  Clock::duration length_ = kShortest;
+  Clock::time_point end_{};
+};
 
 }  // namespace
 
@@ -62,7 +84,10 @@ struct Team::Impl {
 
   void work(int member, std::uint32_t job);
   void serve(int member);
+  void run_alone();
+  void run_together();
   void run_part(const State& state, int member);
+  void call_body(int phase, int part, int member);
   void finish_part(const State& state);
   [[nodiscard]] std::uint64_t wait_for_change(std::uint64_t seen);
   void publish(std::uint64_t word) {
@@ -77,6 +102,9 @@ struct Team::Impl {
   const Body* body = nullptr;
   std::mutex error_mutex;
   std::exception_ptr error;
+  // Of the caller alone.
+  Retreat retreat;
+  Clock::duration longest_part{}, longest_wait{};  ///< of the job at hand
   std::vector<std::thread> members;
 };
 
@@ -104,26 +132,36 @@ Team::Impl::~Impl() {
 
 /// The state's word when it is another than `seen`.
 std::uint64_t Team::Impl::wait_for_change(std::uint64_t seen) {
-  const auto end = std::chrono::steady_clock::now() + kSpin;
+  const auto end = Clock::now() + kSpin;
   do {
     for (int i = 0; i < kRelaxesBetweenLooks; ++i) {
       const std::uint64_t now = state.load(std::memory_order_acquire);
       if (now != seen) return now;
       relax();
     }
-  } while (std::chrono::steady_clock::now() < end);
+  } while (Clock::now() < end);
   state.wait(seen, std::memory_order_acquire);
   return state.load(std::memory_order_acquire);
 }
 
-void Team::Impl::run_part(const State& state_then, int member) {
+void Team::Impl::call_body(int phase, int part, int member) {
   try {
-    (*body)(state_then.phase, state_then.next, member);
+    (*body)(phase, part, member);
   } catch (...) {
     const std::lock_guard lock(error_mutex);
     if (!error) error = std::current_exception();
   }
-  finish_part(state_then);
+}
+
+void Team::Impl::run_part(const State& at, int member) {
+  if (member == 0) {
+    const auto start = Clock::now();
+    call_body(at.phase, at.next, member);
+    longest_part = std::max(longest_part, Clock::now() - start);
+  } else {
+    call_body(at.phase, at.next, member);
+  }
+  finish_part(at);
 }
 
 /// Who does the last part of a phase begins the next.
@@ -145,7 +183,9 @@ void Team::Impl::work(int member, std::uint32_t job) {
     const State now = State::of(word);
     if (now.job != job || now.phase >= State::kStopped) return;
     if (!now.has_work()) {
+      const auto start = Clock::now();
       word = wait_for_change(word);
+      if (member == 0) longest_wait = std::max(longest_wait, Clock::now() - start);
     } else if (state.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel,
                                            std::memory_order_acquire)) {
       run_part(now, member);
@@ -168,6 +208,25 @@ void Team::Impl::serve(int member) {
   }
 }
 
+void Team::Impl::run_alone() {
+  for (int phase = 0; phase < static_cast<int>(parts.size()); ++phase) {
+    const int count = parts[static_cast<std::size_t>(phase)];
+    for (int part = 0; part < count; ++part) call_body(phase, part, 0);
+  }
+}
+
+void Team::Impl::run_together() {
+  longest_part = longest_wait = {};
+  const std::uint32_t job = State::of(state.load(std::memory_order_relaxed)).job + 1;
+  publish(State{job, 0, parts[0], 0}.word());
+  work(0, job);
+  if (longest_wait > kSpin + 2 * longest_part) {
+    retreat.after_wait(Clock::now());
+  } else {
+    retreat.after_job();
+  }
+}
+
 Team::Team(int threads)
     : impl_(std::make_unique<Impl>(threads == 0 ? available_cores() : threads)) {}
 Team::~Team() = default;
@@ -185,9 +244,11 @@ void Team::run(std::span<const int> parts, const Body& body) {
   }
   impl_->parts = parts;
   impl_->body = &body;
-  const std::uint32_t job = State::of(impl_->state.load(std::memory_order_relaxed)).job + 1;
-  impl_->publish(State{job, 0, parts[0], 0}.word());
-  impl_->work(0, job);
+  if (impl_->members.empty() || impl_->retreat.is_on(Clock::now())) {
+    impl_->run_alone();
+  } else {
+    impl_->run_together();
+  }
   if (impl_->error) std::rethrow_exception(std::exchange(impl_->error, nullptr));
 }
 

@@ -9,7 +9,9 @@ namespace engraft {
 /// Threads that do a job of many short phases together: a single picture, layer by layer. The parts
 /// of a phase are handed out one by one, so that a thread that is held up by a busy neighbour takes
 /// fewer; the next phase begins when the last part is done. A thread without work spins for a short
-/// while, as a phase may be over in microseconds, and then sleeps.
+/// while, as a phase may be over in microseconds, and then sleeps. Where the caller has had to wait
+/// for a thread that was held up in the middle of a part, it does the next jobs alone for a while:
+/// two threads on a busy machine are then no slower than one.
 class Team {
  public:
   using Body = std::function<void(int phase, int part, int member)>;

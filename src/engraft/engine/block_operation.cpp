@@ -72,8 +72,8 @@ class BlockOperation final : public Operation {
     [[nodiscard]] int parts(int threads) const override {
       if (operation_.pictures_ > 1 || threads == 1) return 1;
       if (operation_.shares_ > 1) return operation_.shares_;
-      const int height = operation_.block().out_height;
-      return std::min(height, height >= kRowsForTwoEach ? 2 * threads : threads);
+      // No more than one each: where two parts meet, rows of e are computed twice.
+      return std::min(threads, operation_.block().out_height);
     }
     void run_part(int part, int parts, std::byte* scratch) override {
       if (parts == 1) return run();
@@ -92,8 +92,6 @@ class BlockOperation final : public Operation {
     }
 
    private:
-    static constexpr int kRowsForTwoEach = 28;
-
     [[nodiscard]] InvertedResidualRun run_of(std::size_t first, std::size_t pictures,
                                              std::byte* scratch) const {
       return {.packed = operation_.packed_,

@@ -3,4 +3,16 @@
 // Which instruction sets the kernels are compiled for; to be included before any header of Highway.
 // Left out are vectors whose length the compiler does not know, as they cannot stand in the arrays
 // that the register tiles are (NEON takes their place), and SSSE3, which SSE4 processors have, too.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define ENGRAFT_NO_VECTORS_OF_UNKNOWN_LENGTH \
+  (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ENGRAFT_FEW_TARGETS  // each takes a compiler minutes there; one with vectors and the scalar
+#endif
+#endif
+#ifdef ENGRAFT_FEW_TARGETS
+#define HWY_DISABLED_TARGETS (ENGRAFT_NO_VECTORS_OF_UNKNOWN_LENGTH | HWY_AVX3 | HWY_SSE4)
+#else
+#define HWY_DISABLED_TARGETS ENGRAFT_NO_VECTORS_OF_UNKNOWN_LENGTH
+#endif

@@ -19,16 +19,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One picture at a time on the calling thread. Each caller takes a workspace and gives it back.
+/// Threads beyond which a single picture gains nothing: too many rows would be computed twice.
+constexpr int kMostOnOnePicture = 4;
+
+/// One picture at a time. Each caller takes a workspace and gives it back; who finds the team busy
+/// with another caller's picture computes his own alone.
 class SingleRunner {
  public:
-  explicit SingleRunner(const Network& network)
-      : plan_(Plan::compile(network.graph, network.weights, {.batch = 1, .threads = 1})) {}
+  SingleRunner(const Network& network, int threads)
+      : team_(std::min(threads, kMostOnOnePicture)),
+        plan_(Plan::compile(network.graph, network.weights,
+                            {.batch = 1, .threads = team_.threads()})) {}
 
   std::vector<float> run(const Image& fitted, const Preprocessing& preprocessing) {
     Plan::Workspace workspace = take();
     normalise(fitted, preprocessing, plan_.input(workspace));
-    const std::span<const float> output = plan_.forward(workspace);
+    const std::span<const float> output = forward(workspace);
     std::vector<float> result(output.begin(), output.end());
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(workspace));
@@ -48,6 +54,13 @@ class SingleRunner {
     return plan_.make_workspace();
   }
 
+  std::span<const float> forward(Plan::Workspace& workspace) {
+    const std::unique_lock ours(team_mutex_, std::try_to_lock);
+    return ours ? plan_.forward(workspace, team_) : plan_.forward(workspace);
+  }
+
+  Team team_;
+  std::mutex team_mutex_;
   Plan plan_;
   std::mutex mutex_;
   std::vector<Plan::Workspace> idle_;
@@ -86,7 +99,7 @@ struct Classifier::Impl {
 
   SingleRunner& single_runner() {
     const std::lock_guard lock(compile_mutex);
-    if (!single) single.emplace(model.network);
+    if (!single) single.emplace(model.network, threads);
     return *single;
   }
 

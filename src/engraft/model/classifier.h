@@ -24,7 +24,7 @@ struct Prediction {
 };
 
 struct ClassifierOptions {
-  int threads = 0;  ///< for many pictures; 0: one per core
+  int threads = 0;  ///< 0: one per core; a single picture takes at most four
   Orientation orientation = Orientation::kUpright;
 };
 
@@ -32,9 +32,7 @@ struct ClassifierOptions {
 /// Every member may be called from many threads at once (of several classify_files() one runs at a
 /// time). A network is compiled on first use: once for single pictures, once for many.
 ///
-/// A picture gets the same bits alone as among many, on any number of threads. A single picture
-/// runs on the calling thread: a team of threads saves about a millisecond of it on a quiet machine
-/// and loses hundreds on a busy one, where every layer waits for the slowest of them.
+/// A picture gets the same bits alone as among many, on any number of threads.
 class Classifier {
  public:
   /// Throws Error(kUsage) for a negative number of threads.

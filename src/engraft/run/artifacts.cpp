@@ -150,18 +150,18 @@ std::string head_in_words(const TrainOptions& options) {
              : fmt::format("dense {} ReLU, dropout {:g}, dense", options.hidden, options.dropout);
 }
 
-std::string optimizer_in_words(const TrainOptions& options) {
+std::string optimizer_in_words(const TrainOptions& options, int epochs) {
   return fmt::format("{}, rate {:g}, batch {}, weight decay {:g}, {} over {} epochs",
                      title_of(options.optimizer), options.learning_rate, options.batch,
-                     options.weight_decay, name_of(options.schedule), options.epochs);
+                     options.weight_decay, name_of(options.schedule), epochs);
 }
 
-std::string stage_in_words(const FineTuneOptions& stage) {
+std::string tuning_in_words(const FineTuneOptions& tuning) {
   return fmt::format(
       "from {} on, {}, rate {:g}, batch {}, weight decay {:g}, {} over {} epochs; pictures: {}",
-      stage.from == "all" ? "the first layer" : stage.from, title_of(stage.optimizer),
-      stage.learning_rate, stage.batch, stage.weight_decay, name_of(stage.schedule), stage.epochs,
-      summary_of(stage.augmentation));
+      tuning.from == "all" ? "the first layer" : tuning.from, title_of(tuning.optimizer),
+      tuning.learning_rate, tuning.batch, tuning.weight_decay, name_of(tuning.schedule),
+      tuning.epochs, summary_of(tuning.augmentation));
 }
 
 std::string provenance(const Model& model, const std::string& key) {
@@ -200,12 +200,12 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
                     ? "the picture as it is"
                     : fmt::format("the picture as it is and {} augmented", run.request->views)},
       {"Head", head_in_words(run.request->training)},
-      {"Optimizer", optimizer_in_words(run.request->training)},
+      {"Optimizer", optimizer_in_words(run.request->training, run.recipe->head_epochs)},
       {"Recipe", run.recipe->reason},
       {"Seed", fmt::format("{}", run.request->training.seed)},
       {"Time", fmt::format("{:.1f} s", summary.seconds)}};
-  for (const FineTuneOptions& stage : run.recipe->stages) {
-    record.facts.emplace_back("Fine-tuning", stage_in_words(stage));
+  if (const auto& tuning = run.recipe->tuning) {
+    record.facts.emplace_back("Fine-tuning", tuning_in_words(*tuning));
   }
   record.notes = summary.notes;
   for (const Problem& problem : summary.problems)
@@ -266,11 +266,10 @@ void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool
   write_file_atomic(folder / "args.json", run.request->arguments);
   const RunRecord record = make_record(run, pool);
   write_file_atomic(folder / "curves.png", to_png(curves(record)));
-  for (const FineTuneOptions& stage : run.recipe->stages) {
-    if (stage.augmentation == Augmentation{}) continue;
-    const Drawing sheet = augmented(augmented_sheet(run, stage.augmentation));
+  const auto& tuning = run.recipe->tuning;
+  if (tuning && tuning->augmentation != Augmentation{}) {
+    const Drawing sheet = augmented(augmented_sheet(run, tuning->augmentation));
     write_file_atomic(folder / "augmented.png", to_png(sheet, 1));
-    break;
   }
   write_file_atomic(folder / "confusion.png", to_png(confusion(record)));
   write_file_atomic(folder / "predictions.png", to_png(predictions(record)));

@@ -14,6 +14,7 @@
 #include "engraft/run/holdout.h"
 #include "engraft/run/material.h"
 #include "engraft/run/memory_plan.h"
+#include "engraft/run/starting_network.h"
 #include "engraft/run/validate.h"
 #include "engraft/train/freeze.h"
 #include "engraft/train/picture_source.h"
@@ -123,8 +124,9 @@ struct SweepJob {
 MemoryPlan plan_memory_of(const SweepJob& job, ThreadPool& pool) {
   const std::uint64_t given = job.request.train.memory;
   const std::uint64_t all = given > 0 ? given : available_memory() / 4 * 3;
-  return plan_memory(job.network, {.stages = {job.request.train.fine_tune}, .reason = ""}, all / 2,
-                     pool);
+  return plan_memory(job.network,
+                     {.head_epochs = 0, .tuning = job.request.train.fine_tune, .reason = ""},
+                     all / 2, pool);
 }
 
 RateTest run_sweep(const SweepJob& job, ThreadPool& pool, Progress& progress,
@@ -144,7 +146,8 @@ RateTest run_sweep(const SweepJob& job, ThreadPool& pool, Progress& progress,
                     .train = {job.samples, labels},
                     .validation = {},
                     .options = job.request.train.fine_tune,
-                    .boundaries = &boundaries};
+                    .boundaries = &boundaries,
+                    .views_return = true};
   spec.options.micro_batch = memory.micro_batch;
   spec.options.ema = 0;
   FineTuner at_start(spec, pool), tuner(spec, pool);
@@ -261,7 +264,8 @@ FindRateSummary find_rate_run(const FindRateRequest& request, Progress& progress
   ThreadPool pool(request.train.threads);
   const Model model = load_model(request.train.base, request.train.load);
   const Network base = base_at(model, request.train.level);
-  static_cast<void>(first_trained_node(base.graph, request.train.fine_tune.from));  // throws
+  const Network smallest = starting_network(base, request.train, model.preprocessing, 2);
+  static_cast<void>(first_trained_node(smallest.graph, request.train.fine_tune.from));  // throws
   const FeatureRequest features{.base = &base,
                                 .preprocessing = model.preprocessing,
                                 .orientation = request.train.orientation,

@@ -41,6 +41,23 @@ int Holdout::fold_count() const {
   return folds.empty() ? 0 : *std::ranges::max_element(folds) + 1;
 }
 
+std::vector<std::size_t> Holdout::trained() const {
+  if (folds.empty()) return samples_in(Subset::kTrain);
+  std::vector<std::size_t> all(folds.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+std::size_t Holdout::trained_in_an_epoch() const {
+  // Each picture is in all folds but one, and in the model's training.
+  return folds.empty() ? samples_in(Subset::kTrain).size()
+                       : folds.size() * static_cast<std::size_t>(fold_count());
+}
+
+std::size_t Holdout::validated_in_an_epoch() const {
+  return folds.empty() ? samples_in(Subset::kValidation).size() : folds.size();
+}
+
 std::string holdout_csv(const Holdout& holdout, const Dataset& dataset) {
   return holdout.folds.empty() ? split_csv(dataset.samples, dataset.class_names, holdout.subsets)
                                : folds_csv(dataset.samples, dataset.class_names, holdout.folds);

@@ -16,6 +16,13 @@ struct Holdout {
   [[nodiscard]] std::vector<std::size_t> samples_in(Subset subset) const;
   /// 0 without cross-validation.
   [[nodiscard]] int fold_count() const;
+  /// Every fold's, and the one that makes the model.
+  [[nodiscard]] int trainings() const { return fold_count() + 1; }
+  /// What the model is trained on: ascending, with folds all.
+  [[nodiscard]] std::vector<std::size_t> trained() const;
+  /// Pictures that all trainings together see in an epoch, and look at for validation.
+  [[nodiscard]] std::size_t trained_in_an_epoch() const;
+  [[nodiscard]] std::size_t validated_in_an_epoch() const;
 };
 
 /// split.csv, whichever of the two it is.

@@ -20,38 +20,34 @@ std::uint64_t megabytes(std::uint64_t bytes) {
   return (bytes + (1 << 20) - 1) >> 20;
 }
 
-/// What the stage with the highest need takes.
-std::uint64_t need(const Network& network, const Recipe& recipe, int micro_batch,
+std::uint64_t need(const Network& network, FineTuneOptions options, int micro_batch,
                    ThreadPool& pool) {
-  std::uint64_t most = 0;
-  for (FineTuneOptions stage : recipe.stages) {
-    stage.micro_batch = micro_batch;
-    most = std::max<std::uint64_t>(most, training_memory(network, stage, pool));
-  }
-  return most + kRest;
+  options.micro_batch = micro_batch;
+  return training_memory(network, options, pool) + kRest;
 }
 
 }  // namespace
 
 MemoryPlan plan_memory(const Network& network, const Recipe& recipe, std::uint64_t bytes,
-                       ThreadPool& pool) {
+                       ThreadPool& pool, MicroBatch micro_batch) {
   MemoryPlan plan;
-  if (recipe.stages.empty()) return plan;
+  if (!recipe.tuning) return plan;
   const std::uint64_t limit = bytes > 0 ? bytes : available_memory() / 4 * 3;
-  const int wanted = recipe.stages.front().micro_batch;
+  const int wanted = recipe.tuning->micro_batch;
   plan.micro_batch = wanted;
-  std::uint64_t needed = need(network, recipe, wanted, pool);
+  std::uint64_t needed = need(network, *recipe.tuning, wanted, pool);
   std::uint64_t least = needed;  // smaller is not always less: gradients are kept for each
-  while (needed > limit && plan.micro_batch > 1) {
+  while (micro_batch == MicroBatch::kUpTo && needed > limit && plan.micro_batch > 1) {
     plan.micro_batch /= 2;
-    needed = need(network, recipe, plan.micro_batch, pool);
+    needed = need(network, *recipe.tuning, plan.micro_batch, pool);
     least = std::min(least, needed);
   }
   if (needed > limit) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("fine-tuning needs {} MB of memory and may take {} MB; allow more with "
-                            "--memory, or use fewer --threads or a smaller --tune-batch",
-                            megabytes(least), megabytes(limit)));
+                            "--memory, or use fewer --threads{}",
+                            megabytes(least), megabytes(limit),
+                            micro_batch == MicroBatch::kUpTo ? " or a smaller --tune-batch" : ""));
   }
   if (plan.micro_batch < wanted) {
     plan.note = fmt::format("Micro-batches of {} instead of {} pictures, to fit into {} MB.",

@@ -8,6 +8,10 @@
 
 namespace engraft {
 
+/// Whether a plan may have smaller micro-batches than the recipe: they decide the last bits, so
+/// that a run that goes on keeps to those it had.
+enum class MicroBatch { kUpTo, kExactly };
+
 /// How a training divides its memory.
 struct MemoryPlan {
   int micro_batch = 4;         ///< the largest that fits, up to the one asked for
@@ -17,8 +21,9 @@ struct MemoryPlan {
 };
 
 /// Bytes is all that the training may take; 0: three quarters of what the machine has left. Throws
-/// Error(kUsage) where not even micro-batches of one picture fit, saying how much would.
+/// Error(kUsage) where no micro-batch that may be fits, saying how much memory would do.
 [[nodiscard]] MemoryPlan plan_memory(const Network& network, const Recipe& recipe,
-                                     std::uint64_t bytes, ThreadPool& pool);
+                                     std::uint64_t bytes, ThreadPool& pool,
+                                     MicroBatch micro_batch = MicroBatch::kUpTo);
 
 }  // namespace engraft

@@ -12,11 +12,15 @@
 namespace engraft {
 namespace {
 
-/// Epochs below which a stage is not worth its set-up.
+/// Epochs below which fine-tuning is not worth its set-up.
 constexpr int kFewestEpochs = 2;
+constexpr int kMostHeadEpochs = std::numeric_limits<int>::max() / 2;
 
-[[noreturn]] void damaged(const std::string& what) {
-  throw Error(ErrorKind::kBadInput, "the plan of the run is damaged: " + what);
+[[noreturn]] void damaged(const std::string& path, const std::string& what) {
+  throw Error(ErrorKind::kBadInput,
+              fmt::format("{}: the plan of the run is damaged: {}; begin the run anew without "
+                          "--resume",
+                          path, what));
 }
 
 /// Not what nlohmann::json makes of a number that is none of int's.
@@ -30,94 +34,113 @@ int integer(const nlohmann::json& value) {
 }  // namespace
 
 Recipe automatic_recipe(const RecipeMaterial& material, const FineTuneOptions& tuned) {
-  if (material.pictures < kFewPictures) {
-    return {.stages = {},
-            .reason = fmt::format(
-                "Trained the head alone: {} training pictures are too few for more (--fine-tune "
-                "last tries).",
-                material.pictures)};
-  }
+  Recipe recipe{.head_epochs = material.head_epochs, .tuning = {}, .reason = {}};
   const double accuracy = material.head_accuracy.value_or(0);
-  if (accuracy >= kGoodHead) {
-    return {.stages = {},
-            .reason = fmt::format(
-                "Trained the head alone: it has {:.1f} % in cross-validation on the training "
-                "pictures, which leaves little to gain (--fine-tune last tries).",
-                100 * accuracy)};
+  if (material.pictures < kFewPictures) {
+    recipe.reason = fmt::format(
+        "Trained the head alone: {} training pictures are too few for more (--fine-tune last "
+        "tries).",
+        material.pictures);
+  } else if (accuracy >= kGoodHead) {
+    recipe.reason = fmt::format(
+        "Trained the head alone: it has {:.1f} % in cross-validation on the training pictures, "
+        "which leaves little to gain (--fine-tune last tries).",
+        100 * accuracy);
+  } else {
+    recipe.tuning = tuned;
+    recipe.tuning->from = "last";
+    recipe.reason = fmt::format(
+        "Trained the head, then the last stage of the network: {}.",
+        material.head_accuracy
+            ? fmt::format(
+                  "the head alone has {:.1f} % in cross-validation on the training pictures",
+                  100 * accuracy)
+            : fmt::format("there are {} training pictures", material.pictures));
   }
-  FineTuneOptions stage = tuned;
-  stage.from = "last";
-  const std::string found =
-      material.head_accuracy
-          ? fmt::format("the head alone has {:.1f} % in cross-validation on the training pictures",
-                        100 * accuracy)
-          : fmt::format("there are {} training pictures", material.pictures);
-  return {
-      .stages = {stage},
-      .reason = fmt::format("Trained the head, then the last stage of the network: {}.", found)};
+  return recipe;
 }
 
 Recipe fit_to_budget(Recipe recipe, const Budget& budget) {
-  const double epoch = budget.seconds_per_picture * static_cast<double>(budget.pictures_per_epoch);
-  const double share = budget.seconds / static_cast<double>(recipe.stages.size());
-  const std::size_t before = recipe.stages.size();
-  std::vector<FineTuneOptions> fitting;
-  for (FineTuneOptions& stage : recipe.stages) {
-    const int fewest = std::min(kFewestEpochs, stage.epochs);
-    if (epoch > 0) {
-      stage.epochs = static_cast<int>(std::clamp<double>(share / epoch, 0, stage.epochs));
+  const auto fitting = [](double seconds, double epoch, int wanted) {
+    if (!(epoch > 0)) return wanted;
+    return static_cast<int>(std::clamp<double>(seconds / epoch, 0, wanted));
+  };
+  const int head = recipe.head_epochs;
+  if (head > 0) {
+    recipe.head_epochs = std::max(1, fitting(budget.seconds, budget.head_epoch, head));
+    if (recipe.head_epochs < head) {
+      recipe.reason += fmt::format(" {} of {} epochs of the head fit into the time given.",
+                                   recipe.head_epochs, head);
     }
-    if (stage.epochs >= fewest) fitting.push_back(stage);
   }
-  recipe.stages = std::move(fitting);
-  if (recipe.stages.size() < before) {
-    recipe.reason += fmt::format(
-        " The time given was too short for fine-tuning: an epoch takes {:.1f} s.", epoch);
-  } else if (!recipe.stages.empty()) {
-    recipe.reason +=
-        fmt::format(" {} epochs of it fit into the time given.", recipe.stages.back().epochs);
+  if (!recipe.tuning) return recipe;
+  const double left =
+      budget.seconds - budget.head_epoch * recipe.head_epochs - budget.tuning_set_up;
+  const int wanted = recipe.tuning->epochs;
+  recipe.tuning->epochs = left > 0 ? fitting(left, budget.tuning_epoch, wanted) : 0;
+  if (recipe.tuning->epochs >= std::min(kFewestEpochs, wanted)) {
+    recipe.reason += fmt::format(" {} of {} epochs of it fit into the time given.",
+                                 recipe.tuning->epochs, wanted);
+    return recipe;
   }
+  recipe.tuning.reset();
+  recipe.reason += " The time given was too short for fine-tuning";
+  if (budget.tuning_epoch > 0) {
+    recipe.reason += fmt::format(": an epoch takes {:.1f} s", budget.tuning_epoch);
+  }
+  recipe.reason += ".";
   return recipe;
 }
 
 std::string plan_json(const Recipe& recipe, const std::string& identity) {
-  nlohmann::ordered_json stages = nlohmann::ordered_json::array();
-  for (const FineTuneOptions& stage : recipe.stages) {
-    stages.push_back(
-        {{"from", stage.from}, {"epochs", stage.epochs}, {"micro_batch", stage.micro_batch}});
+  nlohmann::ordered_json tuning;
+  if (recipe.tuning) {
+    tuning = {{"from", recipe.tuning->from},
+              {"epochs", recipe.tuning->epochs},
+              {"micro_batch", recipe.tuning->micro_batch}};
   }
-  return nlohmann::ordered_json{{"run", identity}, {"stages", stages}, {"reason", recipe.reason}}
+  return nlohmann::ordered_json{{"run", identity},
+                                {"head_epochs", recipe.head_epochs},
+                                {"fine_tuning", tuning},
+                                {"reason", recipe.reason}}
              .dump(2) +
          "\n";
 }
 
-Recipe recipe_from_plan(const std::string& json, const FineTuneOptions& options,
+Recipe recipe_from_plan(const SavedPlan& saved, const FineTuneOptions& options,
                         const std::string& identity) {
   Recipe recipe;
   bool same = false;
   try {
-    const nlohmann::json plan = nlohmann::json::parse(json);
+    const nlohmann::json plan = nlohmann::json::parse(saved.json);
     same = plan.at("run").get<std::string>() == identity;
     recipe.reason = plan.at("reason").get<std::string>();
-    for (const nlohmann::json& stage : plan.at("stages").get<std::vector<nlohmann::json>>()) {
-      FineTuneOptions read = options;
-      read.from = stage.at("from").get<std::string>();
-      read.epochs = integer(stage.at("epochs"));
-      read.micro_batch = integer(stage.at("micro_batch"));
-      check(read);
-      recipe.stages.push_back(read);
+    recipe.head_epochs = integer(plan.at("head_epochs"));
+    if (recipe.head_epochs < 0 || recipe.head_epochs > kMostHeadEpochs) {
+      throw Error(ErrorKind::kBadInput, fmt::format("{} epochs of the head", recipe.head_epochs));
+    }
+    const nlohmann::json& tuning = plan.at("fine_tuning");
+    if (!tuning.is_null()) {
+      recipe.tuning = options;
+      recipe.tuning->from = tuning.at("from").get<std::string>();
+      recipe.tuning->epochs = integer(tuning.at("epochs"));
+      recipe.tuning->micro_batch = integer(tuning.at("micro_batch"));
+      check(*recipe.tuning);
     }
   } catch (const nlohmann::json::exception& error) {
-    damaged(error.what());
+    damaged(saved.path, error.what());
   } catch (const Error& error) {
-    damaged(error.what());
+    damaged(saved.path, error.what());
   }
-  if (!same) {
-    throw Error(ErrorKind::kBadInput,
-                "pictures, labels, base model or engraft have changed since this run was begun; "
-                "begin it anew without --resume");
-  }
+  if (!same) throw Error(ErrorKind::kBadInput, has_changed(saved.path));
   return recipe;
+}
+
+std::string has_changed(const std::string& file) {
+  return fmt::format(
+      "{}: pictures, labels, base model or engraft have changed since this run was begun; begin it "
+      "anew without --resume",
+      file);
 }
 
 }  // namespace engraft

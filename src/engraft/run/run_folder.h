@@ -2,12 +2,15 @@
 
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 
 namespace engraft {
 
 /// A folder that appears under its name whole or not at all: files gather in a hidden one beside
-/// it. Destroyed without commit(), it leaves nothing; what a killed process left is removed by the
-/// next run of that name.
+/// it, which then takes its name, also from an empty folder that stands there. An empty folder that
+/// must stay what it is (a mount point, a link, the current folder, somebody else's) is filled file
+/// by file, args.json first and results.csv last. Destroyed without commit(), it leaves nothing;
+/// what a killed process left, there too, is removed by the next run of that name.
 class RunFolder {
  public:
   /// Throws Error(kUsage) where something else than a run stands under that name, Error(kIo) where
@@ -26,12 +29,12 @@ class RunFolder {
   std::filesystem::path commit();
 
  private:
+  void make_temporary(const std::filesystem::path& place, std::error_code& error);
   void fill_in_place();
 
   std::filesystem::path final_, temporary_;  // absolute
   bool made_parent_ = false;
-  bool in_place_ =
-      false;  // an empty folder stands there (a mount point, the current folder): it is filled
+  bool in_place_ = false;  // an empty folder stands there that must stay
 };
 
 }  // namespace engraft

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <functional>
 #include <numeric>
 
+#include "engraft/base/error.h"
 #include "engraft/eval/metrics.h"
-#include "engraft/report/tensorboard.h"
+#include "engraft/run/event_log.h"
+#include "engraft/run/saved_trainings.h"
 #include "engraft/run/training_progress.h"
 
 namespace engraft {
@@ -41,18 +41,6 @@ struct TrainedPart {
   int best_epoch = 0;
   Tensor probabilities;  ///< [judged, classes]
 };
-
-std::vector<std::filesystem::path> paths_of(const Material& material) {
-  std::vector<std::filesystem::path> paths;
-  for (const Sample& sample : material.dataset.samples) paths.push_back(sample.path);
-  return paths;
-}
-
-DecodeOptions decode_options_of(const TrainingJob& job) {
-  DecodeOptions options = decode_options(job.preprocessing);
-  options.orientation = job.request.orientation;
-  return options;
-}
 
 double accuracy(const Tensor& probabilities, std::span<const int> labels) {
   int right = 0;
@@ -87,26 +75,19 @@ class TrainingRunner {
         source_(paths_, {.decode = decode_options_of(job), .memory = job.picture_memory}),
         boundaries_(job.boundary_memory),
         classes_(static_cast<int>(job.material.dataset.class_names.size())),
-        show_(job.progress, job.recipe,
-              {.trainings = trainings(),
-               .head_epochs = job.scratch ? 0 : job.request.training.epochs,
-               .pictures = training_pictures()}) {}
+        show_(
+            job.progress, job.recipe,
+            {.trainings = job.holdout.trainings(), .pictures = job.holdout.trained_in_an_epoch()}),
+        log_(job.request.tensorboard ? std::optional(job.unfinished.folder() / kTensorBoardFolder)
+                                     : std::nullopt),
+        saved_(job.unfinished.checkpoints(), job.identity) {}
 
   TrainingResult run() { return job_.holdout.folds.empty() ? run_once() : cross_validate(); }
 
  private:
-  [[nodiscard]] int trainings() const { return std::max(job_.holdout.fold_count() + 1, 1); }
-
-  /// Pictures that all trainings together see in an epoch.
-  [[nodiscard]] std::size_t training_pictures() const {
-    const auto folds = static_cast<std::size_t>(job_.holdout.fold_count());
-    return folds == 0 ? job_.holdout.samples_in(Subset::kTrain).size()
-                      : job_.material.labels.size() * folds;
-  }
-
   TrainingResult run_once() {
     const auto test = job_.holdout.samples_in(Subset::kTest);
-    Part part{.name = "model",
+    Part part{.name = kModel,
               .train = job_.holdout.samples_in(Subset::kTrain),
               .validation = job_.holdout.samples_in(Subset::kValidation),
               .judged = {},
@@ -148,7 +129,7 @@ class TrainingRunner {
           accuracy(trained.probabilities, labels_of(job_.material, part.judged)));
       accumulate(result.history, trained.history, folds);
     }
-    Part everything{.name = "model",
+    Part everything{.name = kModel,
                     .train = std::vector<std::size_t>(n),
                     .validation = {},
                     .judged = {},
@@ -163,31 +144,28 @@ class TrainingRunner {
     result.network = trained.network;
     result.last = trained.last;
     result.stages = trained.stages;
-    result.notes = notes_;
   }
 
   TrainedPart train(const Part& part) {
-    TrainedPart trained;
     if (const auto saved = saved_part(part)) {
-      trained = *saved;
       show_.skip_training(part.train.size());
-      return trained;
+      return *saved;
     }
-    open_log(part);
+    TrainedPart trained;
+    log_.open(part.name);
     if (job_.scratch) {
       trained.network = *job_.scratch;
     } else {
       train_head_of(part, trained);
     }
-    for (std::size_t stage = 0; stage < job_.recipe.stages.size(); ++stage) {
-      fine_tune(part, stage, trained);
-    }
-    if (part.name != "model") save_part(part, trained);
+    if (job_.recipe.tuning) fine_tune(part, trained);
+    if (part.name != kModel) save_part(part, trained);
     return trained;
   }
 
   void train_head_of(const Part& part, TrainedPart& trained) {
     TrainOptions options = job_.request.training;
+    options.epochs = job_.recipe.head_epochs;
     options.keep = part.keep;
     if (part.keep == Keep::kLastEpoch) options.patience = 0;
     const Material& material = job_.material;
@@ -198,8 +176,8 @@ class TrainingRunner {
     const TrainedHead head = train_head(
         train.borrow(), validation.borrow(), classes_, options,
         [&](const EpochResult& epoch) { show_.head_epoch(epoch); }, job_.stop);
-    show_.head_done();
-    for (const EpochResult& epoch : head.history) log(epoch, 0);
+    show_.head_done(static_cast<int>(head.history.size()));
+    for (const EpochResult& epoch : head.history) log_.add(epoch, 0);
     trained.network = graft(job_.base, head.head);
     trained.history = head.history;
     trained.stages.push_back({.name = "head", .first_epoch = 1});
@@ -208,8 +186,8 @@ class TrainingRunner {
         part.judged.empty() ? Tensor() : apply_head(head.head, features_of(material, part.judged));
   }
 
-  void fine_tune(const Part& part, std::size_t stage, TrainedPart& trained) {
-    FineTuneOptions options = job_.recipe.stages[stage];
+  void fine_tune(const Part& part, TrainedPart& trained) {
+    FineTuneOptions options = *job_.recipe.tuning;
     options.keep = part.keep;
     if (part.keep == Keep::kLastEpoch) options.patience = 0;
     const std::vector<int> train_labels = labels_of(job_.material, part.train);
@@ -221,60 +199,45 @@ class TrainingRunner {
                      .train = {part.train, train_labels},
                      .validation = {part.validation, validation_labels},
                      .options = options,
-                     .boundaries = &boundaries_},
+                     .boundaries = &boundaries_,
+                     .views_return = !job_.holdout.folds.empty(),
+                     .stop = job_.stop},
                     job_.pool);
-    logged_before_ = static_cast<int>(trained.history.size());
-    run_steps(stage == 0 ? part.name : fmt::format("{}-stage{}", part.name, stage + 1), tuner);
-    take_stage(part, options, tuner, trained);
+    saved_.restore(part.name, tuner, job_.progress);
+    run_steps(part.name, tuner, static_cast<int>(trained.history.size()));
+    try {
+      take_stage(part, options, tuner, trained);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kCancelled) saved_.save(part.name, tuner);
+      throw;
+    }
   }
 
-  /// Steps to the end, or to a stop; a checkpoint each so many seconds and each epoch.
-  void run_steps(const std::string& phase, FineTuner& tuner) {
-    restore(phase, tuner);
+  /// Steps to the end, or to a stop; a checkpoint each so many seconds and each epoch. Epochs are
+  /// logged behind those that went before.
+  void run_steps(const std::string& phase, FineTuner& tuner, int before) {
     using Clock = std::chrono::steady_clock;
     Clock::time_point saved = Clock::now();
     std::size_t epochs = tuner.history().size();
-    for (const EpochResult& epoch : tuner.history()) log(epoch, logged_before_);
-    show_.begin_stage(tuner);
+    for (const EpochResult& epoch : tuner.history()) log_.add(epoch, before);
+    show_.begin_tuning(tuner);
     while (!tuner.finished()) {
       if (job_.stop.stop_requested()) {
-        save(phase, tuner);
+        saved_.save(phase, tuner);
         throw_if_stopped(job_.stop);
       }
       tuner.step();
       show_.step_done(tuner);
       const std::chrono::duration<double> since = Clock::now() - saved;
       const bool epoch_over = tuner.history().size() > epochs;
-      if (epoch_over) log(tuner.history().back(), logged_before_);
+      if (epoch_over) log_.add(tuner.history().back(), before);
       epochs = tuner.history().size();
       if (since.count() < job_.request.checkpoint_seconds && !epoch_over) continue;
       if (since.count() < job_.request.checkpoint_seconds / 4) continue;
-      save(phase, tuner);
+      saved_.save(phase, tuner);
       saved = Clock::now();
     }
-    show_.end_stage(tuner);
-  }
-
-  /// Event files grow beside the checkpoints, one folder a training; a resumed one is told anew.
-  void open_log(const Part& part) {
-    log_.reset();
-    if (!job_.request.tensorboard) return;
-    log_.emplace(job_.unfinished.folder() / kTensorBoardFolder / part.name,
-                 TensorBoardOptions{.resumed_at = 1, .clock = {}});
-  }
-
-  void log(const EpochResult& epoch, int before) {
-    if (!log_) return;
-    std::vector<Scalar> scalars;
-    const auto add = [&](const char* tag, float value) {
-      if (!std::isnan(value)) scalars.push_back({.tag = tag, .value = value});
-    };
-    add("loss/train", epoch.train_loss);
-    add("loss/val", epoch.val_loss);
-    add("accuracy/train", epoch.train_accuracy);
-    add("accuracy/val", epoch.val_accuracy);
-    add("rate", epoch.learning_rate);
-    log_->add(epoch.epoch + before, scalars);
+    show_.end_tuning(tuner);
   }
 
   void take_stage(const Part& part, const FineTuneOptions& options, FineTuner& tuner,
@@ -307,79 +270,26 @@ class TrainingRunner {
     if (!part.judged.empty()) trained.probabilities = tuner.predict(part.judged);
   }
 
-  void restore(const std::string& phase, FineTuner& tuner) {
-    auto found = job_.unfinished.checkpoints().latest(
-        phase, {.parameters = tuner.parameters(), .statistics = tuner.statistics()});
-    if (!found) return;
-    if (!found->warning.empty()) job_.progress.note(found->warning);
-    require_same_run(found->checkpoint.metadata);
-    tuner.restore(std::move(found->checkpoint.state));
-  }
-
-  void save(const std::string& phase, const FineTuner& tuner) {
-    job_.unfinished.checkpoints().save(
-        phase, {.state = tuner.state(), .metadata = {{kIdentity, job_.identity}}},
-        {.parameters = tuner.parameters(), .statistics = tuner.statistics()});
-  }
-
-  void require_same_run(const std::map<std::string, std::string>& metadata) const {
-    const auto found = metadata.find(kIdentity);
-    if (found != metadata.end() && found->second == job_.identity) return;
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: pictures, labels, base model or engraft have changed since this "
-                            "run was begun; begin it anew without --resume",
-                            job_.unfinished.folder().string()));
-  }
-
-  // A finished fold: what the rest of the run needs of it.
-
   void save_part(const Part& part, const TrainedPart& trained) {
-    if (job_.recipe.stages.empty()) return;  // a head is trained again sooner than read
-    SafetensorsFile file;
-    file.metadata = {{kIdentity, job_.identity}};
-    file.tensors.emplace("probabilities", make_entry(trained.probabilities));
-    std::vector<double> rows;
-    for (const EpochResult& epoch : trained.history) {
-      rows.insert(rows.end(),
-                  {static_cast<double>(epoch.epoch), epoch.learning_rate, epoch.train_loss,
-                   epoch.train_accuracy, epoch.val_loss, epoch.val_accuracy, epoch.seconds});
-    }
-    const Shape shape{static_cast<std::int64_t>(trained.history.size()), kHistoryColumns};
-    file.tensors.emplace("history", make_entry<double>(shape, rows));
-    job_.unfinished.checkpoints().save_result(part.name, file);
+    if (!job_.recipe.tuning) return;  // a head is trained again sooner than read
+    saved_.save_result(part.name,
+                       {.history = trained.history, .probabilities = trained.probabilities});
   }
 
   [[nodiscard]] std::optional<TrainedPart> saved_part(const Part& part) {
-    if (part.name == "model") return std::nullopt;
-    const auto file = job_.unfinished.checkpoints().result(part.name);
-    if (!file) return std::nullopt;
-    require_same_run(file->metadata);
+    if (part.name == kModel) return std::nullopt;
+    auto result =
+        saved_.result(part.name, {.judged = part.judged.size(),
+                                  .classes = static_cast<std::size_t>(classes_),
+                                  .epochs = static_cast<std::size_t>(job_.recipe.epochs())});
+    if (!result) return std::nullopt;
     TrainedPart trained;
-    const auto probabilities = file->tensors.find("probabilities");
-    const auto history = file->tensors.find("history");
-    const Shape expected{static_cast<std::int64_t>(part.judged.size()), classes_};
-    if (probabilities == file->tensors.end() || history == file->tensors.end() ||
-        probabilities->second.shape != expected) {
-      throw Error(ErrorKind::kBadInput,
-                  fmt::format("{}: the result of {} is damaged; begin the run anew",
-                              job_.unfinished.folder().string(), part.name));
-    }
-    trained.probabilities = to_tensor(probabilities->second);
-    const std::vector<double> rows = values_of<double>(history->second);
-    for (std::size_t i = 0; i + kHistoryColumns <= rows.size(); i += kHistoryColumns) {
-      trained.history.push_back({.epoch = static_cast<int>(rows[i]),
-                                 .learning_rate = static_cast<float>(rows[i + 1]),
-                                 .train_loss = static_cast<float>(rows[i + 2]),
-                                 .train_accuracy = static_cast<float>(rows[i + 3]),
-                                 .val_loss = static_cast<float>(rows[i + 4]),
-                                 .val_accuracy = static_cast<float>(rows[i + 5]),
-                                 .seconds = rows[i + 6]});
-    }
+    trained.history = std::move(result->history);
+    trained.probabilities = std::move(result->probabilities);
     return trained;
   }
 
-  static constexpr const char* kIdentity = "run";
-  static constexpr std::size_t kHistoryColumns = 7;
+  static constexpr const char* kModel = "model";
 
   const TrainingJob& job_;
   std::vector<std::filesystem::path> paths_;
@@ -387,12 +297,23 @@ class TrainingRunner {
   BoundaryCache boundaries_;
   int classes_;
   TrainingProgress show_;
-  std::optional<TensorBoardWriter> log_;
-  int logged_before_ = 0;  ///< epochs of the stages before the one at hand
-  std::vector<std::string> notes_;
+  EventLog log_;
+  SavedTrainings saved_;
 };
 
 }  // namespace
+
+std::vector<std::filesystem::path> paths_of(const Material& material) {
+  std::vector<std::filesystem::path> paths;
+  for (const Sample& sample : material.dataset.samples) paths.push_back(sample.path);
+  return paths;
+}
+
+DecodeOptions decode_options_of(const TrainingJob& job) {
+  DecodeOptions options = decode_options(job.preprocessing);
+  options.orientation = job.request.orientation;
+  return options;
+}
 
 TrainingResult run_training(const TrainingJob& job) {
   return TrainingRunner(job).run();

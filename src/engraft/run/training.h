@@ -10,6 +10,7 @@
 #include "engraft/run/material.h"
 #include "engraft/run/recipe.h"
 #include "engraft/run/unfinished.h"
+#include "engraft/train/picture_source.h"
 
 namespace engraft {
 
@@ -44,8 +45,13 @@ struct TrainingResult {
   std::vector<std::size_t> held_out;    ///< samples, ascending
   Tensor probabilities;                 ///< [held_out, classes]
   std::vector<double> fold_accuracies;  ///< with cross-validation
-  std::vector<std::string> notes;
 };
+
+/// Of every sample.
+[[nodiscard]] std::vector<std::filesystem::path> paths_of(const Material& material);
+
+/// How a training decodes its pictures.
+[[nodiscard]] DecodeOptions decode_options_of(const TrainingJob& job);
 
 /// Trains on what the holdout leaves and judges on what it holds out; with folds once a fold, and
 /// once more on everything for the network that is kept. Errors are those of train_head and

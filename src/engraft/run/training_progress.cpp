@@ -8,18 +8,17 @@
 namespace engraft {
 namespace {
 
-int epochs_of(const Recipe& recipe) {
-  int epochs = 0;
-  for (const FineTuneOptions& stage : recipe.stages) epochs += stage.epochs;
-  return epochs;
+std::string accuracy_text(const char* what, float accuracy) {
+  return std::isnan(accuracy) ? std::string() : fmt::format("  {} {:.1f} %", what, 100 * accuracy);
 }
 
-std::string accuracy_text(float accuracy) {
-  return std::isnan(accuracy) ? std::string()
-                              : fmt::format("  val accuracy {:.1f} %", 100 * accuracy);
+std::string text_of(const EpochResult& epoch) {
+  return fmt::format("loss {:.4f}", epoch.train_loss) +
+         accuracy_text("accuracy", epoch.train_accuracy) +
+         accuracy_text("val accuracy", epoch.val_accuracy);
 }
 
-/// Pictures that a stage sees in all.
+/// Pictures that so many steps see.
 std::int64_t pictures_of(const FineTuner& tuner, std::int64_t steps) {
   const std::int64_t epochs = steps / tuner.steps_per_epoch();
   const std::int64_t more = (steps % tuner.steps_per_epoch()) * tuner.batch();
@@ -31,11 +30,11 @@ std::int64_t pictures_of(const FineTuner& tuner, std::int64_t steps) {
 TrainingProgress::TrainingProgress(Progress& progress, const Recipe& recipe, const Spec& spec)
     : progress_(progress), recipe_(recipe), spec_(spec) {
   if (tunes()) {
-    const auto pictures = static_cast<std::int64_t>(spec_.pictures) * epochs_of(recipe_);
+    const auto pictures = static_cast<std::int64_t>(spec_.pictures) * recipe_.tuning->epochs;
     progress_.begin("Fine-tuning", pictures, "pictures");
   } else {
     progress_.begin("Training the head",
-                    static_cast<std::int64_t>(spec_.trainings) * spec_.head_epochs, "epochs");
+                    static_cast<std::int64_t>(spec_.trainings) * recipe_.head_epochs, "epochs");
   }
 }
 
@@ -47,43 +46,54 @@ void TrainingProgress::show(std::int64_t done) {
   progress_.update(finished_ + done, detail_);
 }
 
+void TrainingProgress::skip(std::int64_t steps) {
+  progress_.skip(steps);
+}
+
 void TrainingProgress::head_epoch(const EpochResult& epoch) {
   if (tunes()) return;
-  detail_ = fmt::format("loss {:.4f}", epoch.train_loss) + accuracy_text(epoch.val_accuracy);
+  detail_ = text_of(epoch);
   show(epoch.epoch);
 }
 
-void TrainingProgress::head_done() {
+void TrainingProgress::head_done(int epochs) {
   if (tunes()) return;
-  finished_ += spec_.head_epochs;
+  skip(recipe_.head_epochs - epochs);
+  finished_ += recipe_.head_epochs;
   show(0);
 }
 
-void TrainingProgress::begin_stage(const FineTuner& tuner) {
-  stage_total_ = pictures_of(tuner, tuner.steps_in_all());
-  if (tuner.steps_done() > 0) show(pictures_of(tuner, tuner.steps_done()));
+void TrainingProgress::begin_tuning(const FineTuner& tuner) {
+  if (tuner.steps_done() == 0) return;
+  skip(pictures_of(tuner, tuner.steps_done()));
+  show(pictures_of(tuner, tuner.steps_done()));
 }
 
 void TrainingProgress::step_done(const FineTuner& tuner) {
   const bool between = std::isnan(tuner.running_loss());
   const EpochResult* last = tuner.history().empty() ? nullptr : &tuner.history().back();
   if (between && last) {
-    detail_ = fmt::format("loss {:.4f}", last->train_loss) + accuracy_text(last->val_accuracy);
+    detail_ = text_of(*last);
   } else if (!between) {
     detail_ = fmt::format("loss {:.4f}", tuner.running_loss()) +
-              (last ? accuracy_text(last->val_accuracy) : std::string());
+              accuracy_text("accuracy", tuner.running_accuracy()) +
+              (last ? accuracy_text("val accuracy", last->val_accuracy) : std::string());
   }
   show(pictures_of(tuner, tuner.steps_done()));
 }
 
-void TrainingProgress::end_stage(const FineTuner& /*tuner*/) {
-  finished_ += stage_total_;
+void TrainingProgress::end_tuning(const FineTuner& tuner) {
+  const std::int64_t all = pictures_of(tuner, tuner.steps_in_all());
+  skip(all - pictures_of(tuner, tuner.steps_done()));
+  finished_ += all;
   show(0);
 }
 
 void TrainingProgress::skip_training(std::size_t pictures) {
-  finished_ +=
-      tunes() ? static_cast<std::int64_t>(pictures) * epochs_of(recipe_) : spec_.head_epochs;
+  const std::int64_t steps =
+      tunes() ? static_cast<std::int64_t>(pictures) * recipe_.tuning->epochs : recipe_.head_epochs;
+  skip(steps);
+  finished_ += steps;
   show(0);
 }
 

@@ -15,7 +15,6 @@ class TrainingProgress {
  public:
   struct Spec {
     int trainings = 1;
-    int head_epochs = 0;
     std::size_t pictures = 0;  ///< that all trainings together see in an epoch
   };
   TrainingProgress(Progress& progress, const Recipe& recipe, const Spec& spec);
@@ -25,22 +24,23 @@ class TrainingProgress {
 
   void head_epoch(const EpochResult& epoch);
   /// A training may stop before its last epoch.
-  void head_done();
-  void begin_stage(const FineTuner& tuner);
+  void head_done(int epochs);
+  /// Of a training that goes on, only the rest takes time.
+  void begin_tuning(const FineTuner& tuner);
   void step_done(const FineTuner& tuner);
-  void end_stage(const FineTuner& tuner);
+  void end_tuning(const FineTuner& tuner);
   /// A training whose result was there already, of so many pictures.
   void skip_training(std::size_t pictures);
 
  private:
-  [[nodiscard]] bool tunes() const { return !recipe_.stages.empty(); }
+  [[nodiscard]] bool tunes() const { return recipe_.tuning.has_value(); }
+  void skip(std::int64_t steps);
   void show(std::int64_t done);
 
   Progress& progress_;
   const Recipe& recipe_;
   Spec spec_;
-  std::int64_t finished_ = 0;     ///< by earlier trainings and stages
-  std::int64_t stage_total_ = 0;  ///< of the stage at hand
+  std::int64_t finished_ = 0;  ///< by earlier trainings
   std::string detail_;
 };
 

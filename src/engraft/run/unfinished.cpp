@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
 #include "engraft/base/hash.h"
+#include "engraft/run/folders.h"
 
 namespace engraft {
 namespace {
@@ -27,27 +29,8 @@ constexpr std::string_view kAnnounced = "complete";
 /// Whose digest: it has the times of the run in it, which no other run has.
 constexpr std::string_view kResults = "results.csv";
 
-fs::path next_free(const fs::path& path) {
-  for (int number = 1;; ++number) {
-    fs::path candidate = path;
-    candidate += fmt::format(".{}", number);
-    if (!fs::exists(fs::symlink_status(candidate))) return candidate;
-  }
-}
-
 std::string digest_of(const fs::path& file) {
   return sha256(read_file(file)).hex() + "\n";
-}
-
-/// Names of what is in a folder.
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  return names;
 }
 
 bool is_checkpoint(const std::string& name) {
@@ -76,15 +59,9 @@ bool is_only_ours(const fs::path& folder) {
          });
 }
 
-/// Removes what is ours, and the folder if nothing else is in it. What says that the run is
-/// complete goes last.
-void clear(const fs::path& folder) {
+/// Removes what is ours beside checkpoints. What says that the run is complete goes last.
+void clear_notes(const fs::path& folder) {
   std::error_code ignored;
-  if (!fs::is_directory(fs::symlink_status(folder, ignored))) return;
-  try {
-    CheckpointFolder(folder).remove_all();
-  } catch (const Error&) {  // it stays, with what is in it
-  }
   for (const std::string& name : names_in(folder)) {
     if (is_half_written(name)) fs::remove(folder / name, ignored);
   }
@@ -92,6 +69,17 @@ void clear(const fs::path& folder) {
   fs::remove(folder / kPlan, ignored);
   fs::remove(folder / kCommand, ignored);
   fs::remove(folder / kAnnounced, ignored);
+}
+
+/// Removes what is ours, and the folder if nothing else is in it.
+void clear(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(fs::symlink_status(folder, ignored))) return;
+  try {
+    CheckpointFolder(folder).remove_all();
+  } catch (const Error&) {  // it stays, with what is in it
+  }
+  clear_notes(folder);
   fs::remove(folder, ignored);
 }
 
@@ -105,6 +93,15 @@ bool is_placed(const fs::path& folder, const fs::path& run) {
          read_text_file(folder / kAnnounced) == digest_of(run / kResults);
 }
 
+/// Whether that name is still of the folder that was opened: its last owner may have removed it
+/// before it gave the lock back.
+bool is_still(const fs::path& folder, int descriptor) {
+  struct stat named {
+  }, opened{};
+  return ::stat(folder.c_str(), &named) == 0 && ::fstat(descriptor, &opened) == 0 &&
+         named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 [[noreturn]] void nothing_to_resume(const fs::path& run) {
   throw Error(ErrorKind::kNotFound,
               fmt::format("{}: there is no unfinished run of that name to resume{}", run.string(),
@@ -113,16 +110,19 @@ bool is_placed(const fs::path& folder, const fs::path& run) {
 
 }  // namespace
 
-FolderLock::FolderLock(const fs::path& folder, const fs::path& run)
-    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
-    return;
-  }
-  ::close(descriptor_);
-  throw Error(ErrorKind::kUsage,
-              fmt::format("{}: another engraft is at work on this run; wait for it to end, or "
-                          "choose another place with --out",
-                          run.string()));
+FolderLock::FolderLock(const fs::path& folder, const fs::path& run) {
+  do {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor_ < 0) return;
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(descriptor_);
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("{}: another engraft is at work on this run; wait for it to end, or "
+                              "choose another place with --out",
+                              run.string()));
+    }
+  } while (!is_still(folder, descriptor_));
 }
 
 FolderLock::~FolderLock() {
@@ -148,35 +148,51 @@ bool UnfinishedRun::settle(const fs::path& run) {
 UnfinishedRun::UnfinishedRun(const fs::path& run, Begin begin, const std::string& command)
     : folder_(folder_of(run)), checkpoints_(folder_) {
   const bool there = fs::exists(fs::symlink_status(folder_));
-  if (there && settle(run)) {
-    if (begin == Begin::kResume) nothing_to_resume(run);
-  } else if (there) {
-    lock_ = FolderLock(folder_, run);
-  }
+  const bool was_complete = there && settle(run);
   if (begin == Begin::kAnew) {
     begin_anew(run, command);
     return;
   }
+  if (was_complete) nothing_to_resume(run);
+  lock_ = FolderLock(folder_, run);
   if (!fs::exists(folder_ / kCommand)) nothing_to_resume(run);
   keep_ = true;
 }
 
-void UnfinishedRun::begin_anew(const fs::path& run, const std::string& command) {
-  if (!holds_checkpoints(folder_) && is_only_ours(folder_)) clear(folder_);
+/// The folder, which nobody else has from now on.
+void UnfinishedRun::make_and_lock(const fs::path& run) {
+  constexpr int kTries = 100;  // each time, somebody else has removed it before it was locked
   std::error_code error;
-  if (fs::exists(fs::symlink_status(folder_))) {
-    earlier_ = next_free(folder_);
-    fs::rename(folder_, earlier_, error);
+  for (int i = 0; i < kTries; ++i) {
+    make_folders(folder_, error);
+    if (error) break;
+    lock_ = FolderLock(folder_, run);
+    if (lock_.held()) return;
+    error = std::make_error_code(std::errc::permission_denied);
   }
-  if (!error) fs::create_directories(folder_, error);
-  if (error) {
-    throw Error(ErrorKind::kIo,
-                fmt::format("{}: cannot make the folder of checkpoints: {}; choose another place "
-                            "with --out",
-                            folder_.string(), error.message()));
+  throw Error(ErrorKind::kIo,
+              fmt::format("{}: cannot make the folder of checkpoints: {}; choose another place "
+                          "with --out",
+                          folder_.string(), error.message()));
+}
+
+void UnfinishedRun::begin_anew(const fs::path& run, const std::string& command) {
+  const auto move_aside = [&] {
+    earlier_ = next_free(folder_);
+    std::error_code error;
+    fs::rename(folder_, earlier_, error);  // where it cannot, making it anew fails and says so
+  };
+  const fs::file_status there = fs::symlink_status(folder_);
+  if (fs::exists(there) && !fs::is_directory(there)) move_aside();
+  make_and_lock(run);
+  if (holds_checkpoints(folder_) || !is_only_ours(folder_)) {
+    const FolderLock earlier = std::move(lock_);
+    move_aside();
+    make_and_lock(run);
+  } else {
+    clear_notes(folder_);
   }
   try {
-    lock_ = FolderLock(folder_, run);
     write_file_atomic(folder_ / kCommand, command);
   } catch (const Error&) {
     clear(folder_);
@@ -189,13 +205,17 @@ UnfinishedRun::~UnfinishedRun() {
   clear(folder_);
 }
 
+fs::path UnfinishedRun::plan_path() const {
+  return folder_ / kPlan;
+}
+
 std::optional<std::string> UnfinishedRun::plan() const {
-  if (!fs::exists(folder_ / kPlan)) return std::nullopt;
-  return read_text_file(folder_ / kPlan);
+  if (!fs::exists(plan_path())) return std::nullopt;
+  return read_text_file(plan_path());
 }
 
 void UnfinishedRun::set_plan(const std::string& json) {
-  write_file_atomic(folder_ / kPlan, json);
+  write_file_atomic(plan_path(), json);
 }
 
 void UnfinishedRun::announce(const fs::path& results) {

@@ -19,10 +19,12 @@ inline constexpr const char* kTensorBoardFolder = "tensorboard";
 class FolderLock {
  public:
   FolderLock() = default;
-  /// Throws Error(kUsage), naming the run, where another process has it. File systems without locks
-  /// give none.
+  /// Throws Error(kUsage), naming the run, where another process has it. Nothing is locked where
+  /// there is no such folder, and on file systems without locks.
   FolderLock(const std::filesystem::path& folder, const std::filesystem::path& run);
   ~FolderLock();
+  /// Whether there is a folder under that name, which this is the lock of.
+  [[nodiscard]] bool held() const { return descriptor_ >= 0; }
   FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   FolderLock& operator=(FolderLock&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
@@ -60,6 +62,7 @@ class UnfinishedRun {
   [[nodiscard]] const std::filesystem::path& earlier() const { return earlier_; }
 
   [[nodiscard]] std::optional<std::string> plan() const;
+  [[nodiscard]] std::filesystem::path plan_path() const;
   void set_plan(const std::string& json);
   /// The run goes on later: keep the folder even without a checkpoint.
   void keep() { keep_ = true; }
@@ -71,6 +74,7 @@ class UnfinishedRun {
 
  private:
   void begin_anew(const std::filesystem::path& run, const std::string& command);
+  void make_and_lock(const std::filesystem::path& run);
 
   FolderLock lock_;
   std::filesystem::path earlier_, folder_;

@@ -77,6 +77,11 @@ void validate(const TrainRequest& request) {
           training.learning_rate, "more than 0, such as 0.001");
   require(std::isfinite(training.weight_decay) && training.weight_decay >= 0, "--weight-decay",
           training.weight_decay, "at least 0, such as 0.0001");
+  if (request.recipe == RecipeKind::kFromScratch && training.loss == LossKind::kSigmoid) {
+    throw Error(ErrorKind::kUsage,
+                "--loss sigmoid: a network from scratch ends in a softmax; leave --loss away, or "
+                "train a head on a pre-trained network");
+  }
   validate_tuning(request.fine_tune);
   require(std::isfinite(request.checkpoint_seconds) && request.checkpoint_seconds >= 0,
           "--checkpoint-every", request.checkpoint_seconds, "at least 0, such as 30");

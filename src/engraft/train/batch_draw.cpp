@@ -11,6 +11,8 @@ constexpr std::uint64_t kShuffleStream = std::uint64_t{1} << 32;
 constexpr std::uint64_t kDropoutStream = std::uint64_t{2} << 32;
 constexpr std::uint64_t kMixStream = std::uint64_t{3} << 32;
 constexpr std::uint64_t kPartnerStream = std::uint64_t{4} << 32;
+constexpr int kLayerShift = 36;       // of a dropout layer's number, above all of these
+constexpr int kOccurrenceShift = 20;  // of a picture within its epoch, above the epoch
 
 /// Whether augment() does anything but fit().
 bool changes_pictures(Augmentation augmentation) {
@@ -21,8 +23,18 @@ bool changes_pictures(Augmentation augmentation) {
   return augmentation != nothing;
 }
 
-std::uint64_t number(int epoch) {
-  return static_cast<std::uint64_t>(epoch);
+std::uint64_t number(int epoch, int occurrence = 0) {
+  constexpr int kMost = 1 << (32 - kOccurrenceShift);
+  return static_cast<std::uint64_t>(epoch) +
+         (static_cast<std::uint64_t>(occurrence % kMost) << kOccurrenceShift);
+}
+
+/// Of each entry: how often the same one stands before it.
+std::vector<int> occurrences(std::span<const std::size_t> entries, std::size_t pictures) {
+  std::vector<int> seen(pictures, 0), before;
+  before.reserve(entries.size());
+  for (const std::size_t entry : entries) before.push_back(seen[entry]++);
+  return before;
 }
 
 }  // namespace
@@ -82,28 +94,33 @@ std::vector<std::size_t> BatchDraw::order(int epoch) const {
 
 std::vector<Draw> BatchDraw::batch(int epoch, std::int64_t index) const {
   const std::vector<std::size_t> entries = order(epoch);
+  const std::vector<int> before = occurrences(entries, pictures_);
   const std::size_t end = pictures_after(index + 1);
   std::vector<Draw> batch;
   for (std::size_t i = pictures_after(index); i < end; ++i) {
     Rng rng(options_.seed, kMixStream + number(epoch), i);
-    Draw draw{
-        .entry = entries[i], .mix = draw_mix(options_.augmentation, size_, rng), .partner = 0};
+    Draw draw{.entry = entries[i],
+              .occurrence = before[i],
+              .mix = draw_mix(options_.augmentation, size_, rng),
+              .partner = 0};
     draw.partner = static_cast<std::size_t>(draw.mix.partner % pictures_);
     batch.push_back(draw);
   }
   return batch;
 }
 
-std::uint64_t BatchDraw::view(int epoch) const {
-  return views_differ_ ? number(epoch) : kPlainView;
+std::uint64_t BatchDraw::view(int epoch, int occurrence) const {
+  return views_differ_ ? number(epoch, occurrence) : kPlainView;
 }
 
 std::uint64_t BatchDraw::partner_view(int epoch) const {
   return views_differ_ ? kPartnerStream + number(epoch) : kPlainView;
 }
 
-Rng BatchDraw::dropout(int epoch, std::size_t picture) const {
-  return Rng(options_.seed, kDropoutStream + number(epoch), static_cast<std::uint64_t>(picture));
+Rng BatchDraw::dropout(int epoch, const Draw& draw, std::size_t picture, int layer) const {
+  const std::uint64_t stream = kDropoutStream + number(epoch, draw.occurrence) +
+                               (static_cast<std::uint64_t>(layer) << kLayerShift);
+  return Rng(options_.seed, stream, static_cast<std::uint64_t>(picture));
 }
 
 }  // namespace engraft

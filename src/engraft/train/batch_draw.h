@@ -18,6 +18,7 @@ inline constexpr std::uint64_t kPlainView = 0;
 /// One picture of a batch: an entry of the training pictures, and what is mixed into it.
 struct Draw {
   std::size_t entry = 0;
+  int occurrence = 0;  ///< times that the entry was drawn before in its epoch (balanced sampling)
   Mix mix;
   std::size_t partner = 0;  ///< entry
 };
@@ -40,11 +41,12 @@ class BatchDraw {
   /// Batch `index` of an epoch, which counts from 1.
   [[nodiscard]] std::vector<Draw> batch(int epoch, std::int64_t index) const;
 
-  /// The view of a picture in an epoch.
-  [[nodiscard]] std::uint64_t view(int epoch) const;
+  /// The view of a picture in an epoch, where it occurs for the first time, the second, …
+  [[nodiscard]] std::uint64_t view(int epoch, int occurrence = 0) const;
   /// That of a picture that is mixed into another.
   [[nodiscard]] std::uint64_t partner_view(int epoch) const;
-  [[nodiscard]] Rng dropout(int epoch, std::size_t picture) const;
+  /// What dropout layer `layer` leaves out of a picture.
+  [[nodiscard]] Rng dropout(int epoch, const Draw& draw, std::size_t picture, int layer) const;
 
  private:
   [[nodiscard]] std::vector<std::size_t> order(int epoch) const;

@@ -22,4 +22,9 @@ void BoundaryCache::put(const Key& key, std::span<const float> values) {
   if (entries_.try_emplace(key, values.begin(), values.end()).second) used_ += values.size_bytes();
 }
 
+std::size_t BoundaryCache::used() const {
+  const std::lock_guard lock(mutex_);
+  return used_;
+}
+
 }  // namespace engraft

@@ -29,6 +29,8 @@ class BoundaryCache {
   /// Copies the entry to `to`; false if there is none.
   [[nodiscard]] bool find(const Key& key, std::span<float> to) const;
   void put(const Key& key, std::span<const float> values);
+  /// Bytes of the values that it holds.
+  [[nodiscard]] std::size_t used() const;
 
  private:
   std::size_t bytes_;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/base/utf8.h"
+#include "engraft/train/checkpoint_history.h"
 
 namespace engraft {
 namespace {
@@ -26,14 +26,10 @@ constexpr std::string_view kAverage = "average/";
 constexpr std::string_view kBestParameters = "best/parameters/";
 constexpr std::string_view kBestStatistics = "best/statistics/";
 constexpr std::string_view kOptimizer = "optimizer/";
-constexpr std::string_view kHistory = "history";
 constexpr std::string_view kLoss = "position/loss";
 constexpr std::string_view kHasAverage = "contains/average";
 constexpr std::string_view kHasBest = "contains/best";
 constexpr std::string_view kSlots = "contains/optimizer_slots";
-
-/// Members of an EpochResult.
-constexpr std::size_t kColumns = 7;
 
 std::string joined(std::string_view prefix, std::string_view name) {
   return std::string(prefix).append(name);
@@ -82,16 +78,7 @@ class Writer {
   }
 
   void history(std::span<const EpochResult> epochs) {
-    std::vector<double> values;
-    for (const EpochResult& e : epochs) {
-      require(e.epoch == static_cast<int>(values.size() / kColumns) + 1,
-              fmt::format("epoch {} in row {}", e.epoch, values.size() / kColumns + 1));
-      values.insert(values.end(), {static_cast<double>(e.epoch), e.learning_rate, e.train_loss,
-                                   e.train_accuracy, e.val_loss, e.val_accuracy, e.seconds});
-    }
-    const Shape shape{static_cast<std::int64_t>(epochs.size()),
-                      static_cast<std::int64_t>(kColumns)};
-    file_.tensors.emplace(kHistory, make_entry<double>(shape, values));
+    file_.tensors.emplace(kHistoryTensor, history_entry(epochs));
   }
 
  private:
@@ -102,16 +89,6 @@ class Writer {
 
 [[noreturn]] void damaged(const std::string& what) {
   throw Error(ErrorKind::kBadInput, what);
-}
-
-/// A double that came from a float.
-float narrow(double value) {
-  const bool fits = !std::isfinite(value) || std::abs(value) <= std::numeric_limits<float>::max();
-  const float result = fits ? static_cast<float>(value) : 0;
-  if (!fits || (!std::isnan(value) && static_cast<double>(result) != value)) {
-    damaged(fmt::format("{} holds {}, which is no float", kHistory, value));
-  }
-  return result;
 }
 
 /// Takes tensors out of a file, each once, and knows at the end what nobody asked for.
@@ -155,27 +132,11 @@ class Reader {
   }
 
   [[nodiscard]] std::vector<EpochResult> history() {
-    const auto found = file_.tensors.find(std::string(kHistory));
-    const std::int64_t epochs = found != file_.tensors.end() && found->second.shape.rank() == 2
-                                    ? found->second.shape[0]
-                                    : 0;
-    const std::vector<double> all =
-        values<double>(std::string(kHistory), Shape{epochs, static_cast<std::int64_t>(kColumns)});
-    std::vector<EpochResult> result;
-    for (std::size_t at = 0; at < all.size(); at += kColumns) {
-      const std::span row = std::span(all).subspan(at, kColumns);
-      if (!(row[0] == static_cast<double>(result.size() + 1))) {
-        damaged(fmt::format("{} has epoch {} in row {}", kHistory, row[0], result.size() + 1));
-      }
-      result.push_back({.epoch = static_cast<int>(result.size()) + 1,
-                        .learning_rate = narrow(row[1]),
-                        .train_loss = narrow(row[2]),
-                        .train_accuracy = narrow(row[3]),
-                        .val_loss = narrow(row[4]),
-                        .val_accuracy = narrow(row[5]),
-                        .seconds = row[6]});
-    }
-    return result;
+    const std::string name(kHistoryTensor);
+    const auto found = file_.tensors.find(name);
+    if (found == file_.tensors.end()) damaged(fmt::format("tensor {} is missing", name));
+    taken_.insert(name);
+    return history_from(found->second);
   }
 
   void finish() const {

@@ -252,8 +252,12 @@ void CheckpointFolder::save_result(const std::string& phase, const SafetensorsFi
   require_phase(phase);
   remove_abandoned(folder_);
   const std::vector<Saved> checkpoints = known_checkpoints_of(folder_, phase);
-  write(folder_ / result_name(phase), result, kept_text(checkpoints));
+  write(result_path(phase), result, kept_text(checkpoints));
   for (const Saved& saved : checkpoints) remove_quietly(saved.path);
+}
+
+fs::path CheckpointFolder::result_path(const std::string& phase) const {
+  return folder_ / result_name(phase);
 }
 
 std::optional<SafetensorsFile> CheckpointFolder::result(const std::string& phase) const {

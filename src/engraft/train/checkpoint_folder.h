@@ -48,6 +48,9 @@ class CheckpointFolder {
   /// which leave them.
   void save_result(const std::string& phase, const SafetensorsFile& result);
 
+  /// Where the result of a phase is, if it has one.
+  [[nodiscard]] std::filesystem::path result_path(const std::string& phase) const;
+
   /// The result of a phase, if it has one. Throws Error(kBadInput) for a damaged one, and what
   /// read_file throws.
   [[nodiscard]] std::optional<SafetensorsFile> result(const std::string& phase) const;

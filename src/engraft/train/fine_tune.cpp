@@ -137,22 +137,28 @@ FineTuner::FineTuner(const FineTuneSpec& spec, ThreadPool& pool)
 FineTuner::~FineTuner() = default;
 
 bool FineTuner::finished() const {
-  return impl_->stopped_early_ || impl_->step_ >= impl_->total_;
+  return impl_->stopped_early_ || (impl_->step_ >= impl_->total_ && !impl_->epoch_is_open_);
 }
 
 void FineTuner::step() {
   Impl& impl = *impl_;
   require(!finished(), "the training is over: there is no further step");
+  if (impl.epoch_is_open_) {
+    impl.end_epoch(impl.schedule_.rate(impl.step_ - 1));
+    if (!impl.epoch_is_open_) impl.require_finite_epoch();
+    return;
+  }
   const int epoch = impl.epoch();
   const float rate = impl.schedule_.rate(impl.step_);
   const BatchResult result = step_at(rate);
   if (!std::isfinite(result.loss)) impl.diverged("loss", epoch, rate);
   if (!result.finite()) impl.diverged("gradient", epoch, rate);
-  if (impl.epoch() > epoch) impl.require_finite_epoch();
+  if (impl.epoch() > epoch && !impl.epoch_is_open_) impl.require_finite_epoch();
 }
 
 BatchResult FineTuner::step_at(float rate) {
   Impl& impl = *impl_;
+  require(!impl.epoch_is_open_, "the epoch is not over: step() ends it");
   std::vector<float> statistics = impl.statistics_;
   const auto undo = [&](const BatchResult& result) {
     impl.statistics_.swap(statistics);  // a trainable batch norm has moved them

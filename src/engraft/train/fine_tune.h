@@ -71,6 +71,9 @@ struct FineTuneSpec {
   LabelledPictures train, validation;
   FineTuneOptions options;
   BoundaryCache* boundaries = nullptr;  ///< shared by trainings on one source; null: none
+  /// Other trainings on the source see the same views of its pictures, as folds do.
+  bool views_return = false;
+  std::stop_token stop = {};  ///< cuts a look at the validation pictures short
 };
 
 /// Where a training is, and everything that its rest depends on: two trainings in the same state
@@ -84,6 +87,8 @@ struct FineTuneState {
   std::vector<float> ema;  ///< empty without one
   double loss = 0;         ///< sums over this epoch's pictures so far
   std::size_t correct = 0, pictures = 0;
+  /// One epoch short where the look at the validation pictures was cut short: the next step() is
+  /// that look.
   std::vector<EpochResult> history;
   int best_epoch = 0;
   std::vector<float> best_parameters, best_statistics;  ///< empty until an epoch is over
@@ -109,9 +114,10 @@ class FineTuner {
   ~FineTuner();
 
   [[nodiscard]] bool finished() const;
-  /// One batch; at the end of an epoch also a look at the validation pictures. Throws
-  /// Error(kBadInput) when loss, gradient or what an epoch has made of the weights is not a number,
-  /// naming epoch, rate and ways out; Error(kUsage) when finished().
+  /// One batch; at the end of an epoch also a look at the validation pictures, which a stop cuts
+  /// short: the epoch then stays open until the next step() or restore()'s. Throws Error(kBadInput)
+  /// when loss, gradient or what an epoch has made of the weights is not a number, naming epoch,
+  /// rate and ways out; Error(kUsage) when finished().
   void step();
   /// step() at the caller's rate in place of the schedule's, and at whatever step. Where the result
   /// is not finite(), nothing is thrown and no weight is changed: the step has not been done.
@@ -132,7 +138,8 @@ class FineTuner {
   [[nodiscard]] Network network() const;
   /// The network as it is now (its moving average, where one is kept).
   [[nodiscard]] Network last_network() const;
-  /// Probabilities [pictures, classes] of network() for the plain views of pictures.
+  /// Probabilities [pictures, classes] of network() for the plain views of pictures. Throws
+  /// Error(kCancelled) on a stop.
   [[nodiscard]] Tensor predict(std::span<const std::size_t> pictures);
 
   /// What lies where in the state's arrays.

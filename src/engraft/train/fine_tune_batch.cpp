@@ -27,7 +27,7 @@ void FineTuner::Impl::fill_view(std::size_t entry, std::uint64_t view, std::span
 }
 
 void FineTuner::Impl::fill(const Draw& draw, std::span<float> input) {
-  fill_view(draw.entry, draw_.view(epoch()), input);
+  fill_view(draw.entry, draw_.view(epoch(), draw.occurrence), input);
   if (draw.mix.kind == Mix::Kind::kNone) return;
   std::vector<float> second(input.size());
   fill_view(draw.partner, draw_.partner_view(epoch()), second);
@@ -45,9 +45,11 @@ void FineTuner::Impl::fill_boundaries(std::span<const Draw> batch) {
   std::vector<std::optional<BoundaryCache::Key>> keys;
   for (const Draw& draw : batch) {
     keys.emplace_back();
-    if (draw.mix.kind == Mix::Kind::kNone) {
-      keys.back() = key(draw_.view(epoch()), spec_.train.pictures[draw.entry]);
-    }
+    if (draw.mix.kind != Mix::Kind::kNone) continue;
+    const std::uint64_t view = draw_.view(epoch(), draw.occurrence);
+    // What no later training asks for would only take the place of what is asked for every epoch.
+    if (view != kPlainView && !spec_.views_return) continue;
+    keys.back() = key(view, spec_.train.pictures[draw.entry]);
   }
   frozen_->run(
       {.keys = keys, .fill = [&](std::size_t i, std::span<float> input) { fill(batch[i], input); }},
@@ -72,8 +74,8 @@ Tally FineTuner::Impl::run_gradient(std::span<const Draw> batch) {
     for (float& d : d_logits) d *= share;
     correct[i] = std::ranges::max_element(logits) - logits.begin() == label;
   };
-  const auto dropout = [&](std::size_t i) {
-    return draw_.dropout(epoch(), spec_.train.pictures[batch[i].entry]);
+  const auto dropout = [&](std::size_t i, int layer) {
+    return draw_.dropout(epoch(), batch[i], spec_.train.pictures[batch[i].entry], layer);
   };
   runner_.run(parameters_, statistics_,
               {.pictures = batch.size(), .fill = fill_input, .loss = take_loss, .dropout = dropout},

@@ -4,13 +4,14 @@
 #include <cmath>
 
 #include "engraft/base/error.h"
+#include "engraft/base/progress.h"
 #include "engraft/train/fine_tune_impl.h"
 
 namespace engraft {
 namespace {
 
-/// Pictures whose boundaries are held at a time.
-constexpr std::size_t kBoundariesAtATime = 64;
+/// Pictures whose boundaries are held at a time, and between which a stop is heeded.
+constexpr std::size_t kPicturesAtATime = 64;
 
 bool all_finite(std::span<const float> values) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
@@ -34,22 +35,26 @@ Tensor FineTuner::Impl::predict(const Network& network, std::span<const std::siz
   };
   if (!frozen_) {
     BatchRunner runner(network.graph, network.weights, pool_);
-    runner.run(
-        pictures.size(),
-        [&](std::size_t i, std::span<float> input) {
-          fill_plain(pictures[i], input);
-          return true;
-        },
-        take);
+    for (std::size_t begin = 0; begin < pictures.size(); begin += kPicturesAtATime) {
+      throw_if_stopped(spec_.stop);
+      runner.run(
+          std::min(kPicturesAtATime, pictures.size() - begin),
+          [&](std::size_t i, std::span<float> input) {
+            fill_plain(pictures[begin + i], input);
+            return true;
+          },
+          [&](std::size_t i, std::span<const float> output) { take(begin + i, output); });
+    }
     return result;
   }
   const std::string& boundary = split_.frozen.name(split_.frozen.output());
   BatchRunner runner(part_behind(network.graph, network.graph.find(boundary)), network.weights,
                      pool_);
   const std::size_t size = frozen_->size();
-  std::vector<float> boundaries(std::min(kBoundariesAtATime, pictures.size()) * size);
-  for (std::size_t begin = 0; begin < pictures.size(); begin += kBoundariesAtATime) {
-    const std::size_t count = std::min(kBoundariesAtATime, pictures.size() - begin);
+  std::vector<float> boundaries(std::min(kPicturesAtATime, pictures.size()) * size);
+  for (std::size_t begin = 0; begin < pictures.size(); begin += kPicturesAtATime) {
+    throw_if_stopped(spec_.stop);
+    const std::size_t count = std::min(kPicturesAtATime, pictures.size() - begin);
     std::vector<std::optional<BoundaryCache::Key>> keys;
     for (const std::size_t p : pictures.subspan(begin, count)) keys.push_back(key(kPlainView, p));
     frozen_->run({.keys = keys,
@@ -110,7 +115,14 @@ void FineTuner::Impl::end_epoch(float rate) {
   EpochResult result{.epoch = static_cast<int>(step_ / per_epoch_), .learning_rate = rate};
   result.train_loss = mean(tally_.loss, tally_.pictures);
   result.train_accuracy = mean(static_cast<double>(tally_.correct), tally_.pictures);
-  validate(result);
+  try {
+    validate(result);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kCancelled) throw;
+    epoch_is_open_ = true;
+    return;
+  }
+  epoch_is_open_ = false;
   const auto now = std::chrono::steady_clock::now();
   result.seconds = std::chrono::duration<double>(now - epoch_start_).count();
   epoch_start_ = now;

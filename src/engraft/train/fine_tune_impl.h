@@ -58,6 +58,7 @@ struct FineTuner::Impl {
   [[nodiscard]] double gradient_norm();
   void update(float rate, double norm);
 
+  /// Leaves the epoch open on a stop.
   void end_epoch(float rate);
   void validate(EpochResult& result);
   void keep_if_best();
@@ -67,6 +68,8 @@ struct FineTuner::Impl {
   void require_finite_epoch() const;
   [[noreturn]] void diverged(const char* what, int in_epoch, float rate) const;
 
+  /// Whether the look at the validation pictures of its last epoch is still to come.
+  [[nodiscard]] bool leaves_open(const FineTuneState& state) const;
   void check_state(const FineTuneState& state) const;
 
   FineTuneSpec spec_;
@@ -94,6 +97,7 @@ struct FineTuner::Impl {
   int best_epoch_ = 0;
   std::vector<float> best_parameters_, best_statistics_;
   bool stopped_early_ = false;
+  bool epoch_is_open_ = false;  ///< its steps are done, the look at the validation pictures is not
   std::chrono::steady_clock::time_point epoch_start_ = std::chrono::steady_clock::now();
   std::vector<float> boundary_;  ///< of the batch at hand, where there is a frozen part
 };

@@ -58,6 +58,11 @@ FineTuneState FineTuner::state() const {
   return state;
 }
 
+bool FineTuner::Impl::leaves_open(const FineTuneState& state) const {
+  return state.step > 0 && state.step % per_epoch_ == 0 &&
+         state.history.size() + 1 == static_cast<std::size_t>(state.step / per_epoch_);
+}
+
 void FineTuner::Impl::check_state(const FineTuneState& state) const {
   fits("the parameters", state.parameters.size(), parameters_.size());
   fits("the statistics", state.statistics.size(), statistics_.size());
@@ -68,10 +73,12 @@ void FineTuner::Impl::check_state(const FineTuneState& state) const {
   require(state.optimizer_steps >= 0 && state.ema_steps >= 0, "a negative number of steps");
   require(state.step >= 0 && state.step <= total_,
           fmt::format("it is at step {} of {}", state.step, total_));
-  require(state.pictures == draw_.pictures_after(state.step % per_epoch_) &&
+  const auto epochs = static_cast<std::size_t>(state.step / per_epoch_);
+  const bool open = leaves_open(state);
+  require(state.pictures == draw_.pictures_after(open ? per_epoch_ : state.step % per_epoch_) &&
               state.correct <= state.pictures,
           fmt::format("{} pictures seen at step {}", state.pictures, state.step));
-  fits("the history", state.history.size(), static_cast<std::size_t>(state.step / per_epoch_));
+  fits("the history", state.history.size(), open ? epochs - 1 : epochs);
   for (std::size_t i = 0; i < state.history.size(); ++i) {
     require(state.history[i].epoch == static_cast<int>(i) + 1, "its epochs are out of order");
   }
@@ -94,6 +101,7 @@ void FineTuner::restore(FineTuneState state) {
     std::ranges::copy(state.ema, impl.ema_->average().begin());
     impl.ema_->set_steps(state.ema_steps);
   }
+  impl.epoch_is_open_ = impl.leaves_open(state);
   impl.step_ = state.step;
   impl.parameters_ = std::move(state.parameters);
   impl.statistics_ = std::move(state.statistics);

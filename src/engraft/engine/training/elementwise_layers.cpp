@@ -207,7 +207,8 @@ class DropoutLayer final : public TrainingLayer {
       : rate_(spec.step.attributes.rate),
         d_input_(spec.d_input),
         pictures_(static_cast<std::size_t>(spec.pictures)),
-        size_(chunk_size(spec.input, 1)) {}
+        size_(chunk_size(spec.input, 1)),
+        number_(spec.dropout_layer) {}
 
   [[nodiscard]] std::size_t scratch_bytes() const override { return state_bytes(); }
   [[nodiscard]] std::size_t state_bytes() const override {
@@ -227,7 +228,7 @@ class DropoutLayer final : public TrainingLayer {
             all(reinterpret_cast<float*>(at_.state)).subspan(p * layer_.size_, layer_.size_);
         const std::size_t place = static_cast<std::size_t>(at_.first_picture) + p;
         if (run.dropout && place < static_cast<std::size_t>(run.pictures)) {
-          draw_dropout_mask((*run.dropout)(run.first + place), layer_.rate_, mask);
+          draw_dropout_mask((*run.dropout)(run.first + place, layer_.number_), layer_.rate_, mask);
         } else {
           std::ranges::fill(mask, 1.0f);
         }
@@ -253,6 +254,7 @@ class DropoutLayer final : public TrainingLayer {
   float rate_;
   InputGradient d_input_;
   std::size_t pictures_, size_;
+  int number_;  ///< among the graph's dropouts
 };
 
 }  // namespace

@@ -20,8 +20,8 @@ enum class BatchNormMode {
   kTrainable  ///< the batch's own; the moving ones follow
 };
 
-/// The random numbers of picture i of a batch, for dropout.
-using DropoutRng = std::function<Rng(std::size_t picture)>;
+/// The random numbers of picture i of a batch, for the graph's first dropout, its second, …
+using DropoutRng = std::function<Rng(std::size_t picture, int layer)>;
 
 /// What a layer does with the gradient of one of its inputs.
 enum class InputGradient {
@@ -41,6 +41,7 @@ struct LayerSpec {
   InputGradient d_second = InputGradient::kNone;
   BatchNormMode batch_norm = BatchNormMode::kFrozen;
   const ParameterLayout& parameters;  ///< where its gradients stand
+  int dropout_layer = 0;              ///< of a dropout: its number among the graph's
 };
 
 /// Where a layer finds its values in a workspace, from picture `first_picture` of a micro-batch on.

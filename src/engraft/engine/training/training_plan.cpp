@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "engraft/base/error.h"
-#include "engraft/engine/arena.h"
 #include "engraft/engine/block_fusion.h"
 #include "engraft/engine/openmp_threads.h"
 #include "engraft/engine/stages.h"
-#include "engraft/engine/training/gradient_flow.h"
-#include "engraft/engine/training/training_layout.h"
-#include "engraft/graph/batch_norm_folding.h"
+#include "engraft/engine/training/training_plan_impl.h"
 
 namespace engraft {
 namespace {
@@ -48,41 +45,6 @@ std::vector<TrainingGroup> divide(const std::vector<Stage>& stages, const std::v
 }
 
 }  // namespace
-
-struct TrainingPlan::Impl {
-  Impl(const Graph& given, const TrainingPlanOptions& given_options);
-
-  void make_groups();
-  void make_layers();
-  [[nodiscard]] Weights weights_of(const Step& step) const;
-  void fold(const Folding& folding, Weights& into) const;
-  [[nodiscard]] LayerBuffers buffers(int step, int picture, std::byte* memory) const;
-  [[nodiscard]] const TrainingGroup& group_of(int step) const;
-  template <typename Each>
-  void for_each_chunk(const TrainingGroup& group, const Each& each) const {
-    for (int p = 0; p < options.micro_batch; p += group.pictures) each(p / group.pictures);
-  }
-  /// A batch norm's step, by the segment that gathers for it on the way there.
-  [[nodiscard]] int gathered(int segment) const { return norms[static_cast<std::size_t>(segment)]; }
-
-  TrainingPlanOptions options;
-  FoldedGraph folded;
-  ParameterLayout parameters, statistics;  ///< of the graph as given
-  ParameterLayout raw;                     ///< of the folded graph
-  StepList list;
-  GradientFlow flow;
-  std::vector<TrainingGroup> forward_groups, backward_groups;
-  std::vector<int> norms;  ///< steps that synchronise, ascending
-  std::vector<std::unique_ptr<TrainingLayer>> layers;
-  TrainingLayout layout;
-  std::size_t sum_count = 0;
-  std::vector<float> parameter_values, statistic_values;
-};
-
-struct TrainingPlan::Workspace::Impl {
-  Arena arena;
-  std::vector<std::vector<std::unique_ptr<BoundLayer>>> layers;  ///< of each step and chunk
-};
 
 TrainingPlan::Impl::Impl(const Graph& given, const TrainingPlanOptions& given_options)
     : options(given_options),
@@ -124,6 +86,7 @@ const TrainingGroup& TrainingPlan::Impl::group_of(int step) const {
 void TrainingPlan::Impl::make_layers() {
   const OpenMpThreads threads(1);
   std::vector<std::size_t> scratch, state;
+  int dropouts = 0;
   for (int i = 0; i < static_cast<int>(list.steps.size()); ++i) {
     const Step& step = list.steps[static_cast<std::size_t>(i)];
     const StepGradients& gradients = flow.steps[static_cast<std::size_t>(i)];
@@ -137,7 +100,8 @@ void TrainingPlan::Impl::make_layers() {
                                  .d_input = gradients.d_input,
                                  .d_second = gradients.d_second,
                                  .batch_norm = options.batch_norm,
-                                 .parameters = raw}));
+                                 .parameters = raw,
+                                 .dropout_layer = step.op == Op::kDropout ? dropouts++ : 0}));
     scratch.push_back(layers.back()->scratch_bytes());
     state.push_back(layers.back()->state_bytes());
     if (auto* layer = layers.back()->synchronised()) {
@@ -152,51 +116,6 @@ void TrainingPlan::Impl::make_layers() {
                            .scratch_bytes = scratch,
                            .state_bytes = state,
                            .micro_batch = options.micro_batch});
-}
-
-void TrainingPlan::Impl::fold(const Folding& folding, Weights& into) const {
-  const auto parameter = [&](const std::string& name) {
-    return parameters.of(std::span<const float>(parameter_values), name);
-  };
-  const auto statistic = [&](const std::string& name) {
-    return statistics.of(std::span<const float>(statistic_values), name);
-  };
-  Tensor kernel(raw.at(folding.folded_kernel).shape);
-  Tensor bias(raw.at(folding.folded_bias).shape);
-  try {
-    fold_values({.kernel = parameter(folding.kernel),
-                 .bias = parameter(folding.bias),
-                 .gamma = parameter(folding.gamma),
-                 .beta = parameter(folding.beta),
-                 .mean = statistic(folding.mean),
-                 .variance = statistic(folding.variance),
-                 .epsilon = folding.epsilon},
-                kernel.values(), bias.values());
-  } catch (const Error& error) {
-    throw Error(error.kind(), "parameter " + folding.variance + ": " + error.what());
-  }
-  into.set(folding.folded_kernel, std::move(kernel));
-  into.set(folding.folded_bias, std::move(bias));
-}
-
-/// A step's parameters, folded where they are a folding's.
-Weights TrainingPlan::Impl::weights_of(const Step& step) const {
-  Weights weights;
-  const auto take = [&](const ParameterLayout& from, const std::vector<float>& values,
-                        const std::string& name) {
-    weights.set(name, Tensor(from.at(name).shape, from.of(std::span(values), name)));
-  };
-  for (const std::string& name : step.parameters) {
-    const auto folding = std::ranges::find(folded.foldings, name, &Folding::folded_kernel);
-    if (folding != folded.foldings.end()) {
-      fold(*folding, weights);
-    } else if (parameters.contains(name)) {
-      take(parameters, parameter_values, name);
-    } else if (statistics.contains(name)) {
-      take(statistics, statistic_values, name);
-    }
-  }
-  return weights;
 }
 
 LayerBuffers TrainingPlan::Impl::buffers(int index, int picture, std::byte* memory) const {
@@ -255,47 +174,6 @@ std::size_t TrainingPlan::raw_gradient_size() const {
 }
 std::size_t TrainingPlan::sum_count() const {
   return impl_->sum_count;
-}
-
-void TrainingPlan::set_parameters(std::span<const float> parameters,
-                                  std::span<const float> statistics, ThreadPool& pool) {
-  Impl& impl = *impl_;
-  impl.parameter_values.assign(parameters.begin(), parameters.end());
-  impl.statistic_values.assign(statistics.begin(), statistics.end());
-  pool.for_each(impl.layers.size(), [&](std::size_t i, int) {
-    const OpenMpThreads threads(1);
-    impl.layers[i]->set_parameters(impl.weights_of(impl.list.steps[i]));
-  });
-}
-
-void TrainingPlan::finish_gradient(std::span<const float> raw, std::span<float> gradient) const {
-  const Impl& impl = *impl_;
-  std::ranges::fill(gradient, 0.0f);
-  for (const ParameterLayout::Slot& slot : impl.raw.slots()) {
-    if (!impl.parameters.contains(slot.name)) continue;
-    std::ranges::copy(raw.subspan(slot.offset, slot.size),
-                      impl.parameters.of(gradient, slot.name).begin());
-  }
-  const auto parameter = [&](const std::string& name) {
-    return impl.parameters.of(std::span<const float>(impl.parameter_values), name);
-  };
-  const auto statistic = [&](const std::string& name) {
-    return impl.statistics.of(std::span<const float>(impl.statistic_values), name);
-  };
-  for (const Folding& folding : impl.folded.foldings) {
-    unfold_gradients({.kernel = parameter(folding.kernel),
-                      .bias = parameter(folding.bias),
-                      .gamma = parameter(folding.gamma),
-                      .beta = parameter(folding.beta),
-                      .mean = statistic(folding.mean),
-                      .variance = statistic(folding.variance),
-                      .epsilon = folding.epsilon},
-                     impl.raw.of(raw, folding.folded_kernel), impl.raw.of(raw, folding.folded_bias),
-                     {.kernel = impl.parameters.of(gradient, folding.kernel),
-                      .bias = impl.parameters.of(gradient, folding.bias),
-                      .gamma = impl.parameters.of(gradient, folding.gamma),
-                      .beta = impl.parameters.of(gradient, folding.beta)});
-  }
 }
 
 TrainingPlan::Workspace TrainingPlan::make_workspace() const {
