@@ -236,7 +236,22 @@ TEST_F(Resume, NamesACheckpointThatDoesNotFit) {
 TEST_F(Resume, OfWhatIsNotThereOrComplete) {
   expect_failure(resume(), 3, "there is no unfinished run of that name to resume");
   trained({});
-  expect_failure(resume(), 3, "this one is complete");
+  expect_failure(resume(), 3,
+                 "runs/photos: it is complete, see report.html in it; to train again leave out "
+                 "--resume");
+  for (const char* none : {"photos", "base.onnx", "/tmp"}) {
+    const ProcessResult result = program_.run({"train", "--resume", none});
+    expect_failure(result, 3, std::string(none) + ": is no run of engraft's");
+    EXPECT_THAT(result.err, AllOf(HasSubstr("args.json"), HasSubstr("--resume runs/photos"),
+                                  Not(HasSubstr("complete"))));
+  }
+}
+
+TEST_F(Resume, TakesTheNameOfTheFolderThatLiesThere) {
+  kill_with_two_checkpoints();
+  const ProcessResult result = program_.run({"train", "--resume", "runs/photos.unfinished/"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
 }
 
 TEST_F(Resume, OfARunThatOnlyHadToCleanUpDoesThat) {
@@ -304,8 +319,24 @@ TEST_F(Resume, ABegunRunIsKeptAsideByANewOne) {
   kill_with_two_checkpoints();
   const ProcessResult anew = train(options_);
   ASSERT_EQ(anew.exit_code, 0) << anew.err;
-  EXPECT_THAT(anew.out, HasSubstr("An unfinished run of that name is kept as "));
+  const std::string said =
+      "An unfinished run of that name is kept as runs/photos.unfinished.1; to "
+      "go on with it: ";
+  EXPECT_THAT(anew.err, HasSubstr(said)) << "before hours have gone by";
   EXPECT_THAT(names_in(in("runs")), ElementsAre("photos", "photos.unfinished.1"));
+
+  const auto begin = anew.out.find(said);
+  ASSERT_NE(begin, std::string::npos) << anew.out;
+  std::string words = anew.out.substr(begin + said.size());
+  words = words.substr(0, words.find('\n'));
+  ASSERT_THAT(words, HasSubstr(" && engraft "));
+  words.replace(words.find("engraft"), 7, "\"$0\"");
+  Invocation shell = program_.invocation({"-c", words, ENGRAFT_PROGRAM});
+  shell.program = "/bin/sh";
+  const ProcessResult gone_on = run_process(shell);
+  ASSERT_EQ(gone_on.exit_code, 0) << gone_on.err;
+  EXPECT_THAT(names_in(in("runs")), ElementsAre("photos", "photos-1"));
+  expect_same_run(in("runs/photos"), in("runs/photos-1"));
 }
 
 /// Half a disk: the first checkpoints fit, those with the weights of a best epoch do not.

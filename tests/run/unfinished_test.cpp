@@ -118,9 +118,40 @@ TEST_F(UnfinishedRuns, CannotBeResumedWhereThereAreNone) {
       ErrorKind::kNotFound,
       AllOf(HasSubstr(run_.string() + ": there is no unfinished run"), Not(HasSubstr("complete"))),
       resume);
+  fs::create_directory(run_);
+  expect_error(ErrorKind::kNotFound, HasSubstr("is no run of engraft's"), resume);
+  fs::remove(run_);
   put_run_in_place("x");
-  expect_error(ErrorKind::kNotFound, HasSubstr("this one is complete"), resume);
+  expect_error(ErrorKind::kNotFound, HasSubstr("it is complete, see report.html"), resume);
+  fs::remove(run_ / "results.csv");
+  expect_error(ErrorKind::kNotFound, HasSubstr("it is not complete, but nothing is left"), resume);
   EXPECT_THAT(names(), ElementsAre("run")) << "nothing was made";
+}
+
+TEST_F(UnfinishedRuns, AreNamedWithAndWithoutTheirSuffix) {
+  const fs::path with = run_.string() + ".unfinished";
+  EXPECT_EQ(UnfinishedRun::run_of(run_), run_);
+  EXPECT_EQ(UnfinishedRun::run_of(with), run_);
+  EXPECT_EQ(UnfinishedRun::run_of(with / ""), run_);
+  EXPECT_EQ(UnfinishedRun::run_of(run_.parent_path() / ".unfinished"),
+            run_.parent_path() / ".unfinished");
+  fs::create_directory(with);
+  write_file_atomic(with / "args.json", "{}");
+  EXPECT_EQ(UnfinishedRun::run_of(with), with) << "a run may be called so";
+}
+
+TEST_F(UnfinishedRuns, ThatWereSetAsideAreNamedWithTheWayToGoOn) {
+  leave_unfinished(true);
+  fs::create_directory(run_.string() + "-1");
+  const UnfinishedRun anew(run_, Begin::kAnew, "{}");
+  EXPECT_THAT(anew.earlier_in_words("run/"),
+              ::testing::EndsWith("run.unfinished.1; to go on with it: mv run.unfinished.1 "
+                                  "run-1.unfinished && engraft train --resume run-1"));
+  const std::string there = anew.earlier_in_words(run_);
+  const std::string other = run_.string() + "-2";
+  EXPECT_THAT(there, HasSubstr("mv " + run_.string() + ".unfinished.1 " + other + ".unfinished"));
+  EXPECT_THAT(anew.earlier_in_words("it's mine/run"),
+              HasSubstr("mv 'it'\\''s mine/run.unfinished.1' 'it'\\''s mine/run-1.unfinished'"));
 }
 
 TEST_F(UnfinishedRuns, CannotBeResumedBeforeTheyHaveACommand) {

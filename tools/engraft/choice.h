@@ -35,4 +35,26 @@ template <typename Enum>
           ""};  // the help text names the values
 }
 
+/// For CLI::Option::check: a number within the range, which the message names in few digits.
+[[nodiscard]] inline CLI::Validator between(double low, double high) {
+  return {[low, high](const std::string& word) -> std::string {
+            double number = 0;
+            const bool ok =
+                CLI::detail::lexical_cast(word, number) && number >= low && number <= high;
+            return ok ? std::string()
+                      : fmt::format("{} is not a number from {} to {}", word, low, high);
+          },
+          ""};  // the help text names the range where it matters
+}
+
+/// The same without an upper end.
+[[nodiscard]] inline CLI::Validator at_least(double low) {
+  return {[low](const std::string& word) -> std::string {
+            double number = 0;
+            const bool ok = CLI::detail::lexical_cast(word, number) && number >= low;
+            return ok ? std::string() : fmt::format("{} is not a number from {} on", word, low);
+          },
+          ""};
+}
+
 }  // namespace engraft::cli

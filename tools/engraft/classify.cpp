@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "choice.h"
 #include "commands.h"
 #include "engraft/base/utf8.h"
 #include "engraft/data/csv.h"
@@ -209,7 +210,7 @@ void declare_classify(CLI::App& app, Command& command) {
       ->required();
   sub->add_option("--top", arguments->top, "How many labels a picture, most probable first [5]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(between(1, 1'000'000));
   arguments->network.declare(*sub);
   arguments->output.declare(*sub);
   sub->footer(R"(Examples:

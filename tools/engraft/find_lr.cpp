@@ -86,7 +86,7 @@ void declare_training(CLI::App& sub, FindLrArguments& arguments) {
   add("--augment", tune.augment, "none, light, standard or strong [light]", "PRESET")
       ->transform(choice(presets));
   sub.add_option("--seed", arguments.request.train.training.seed, "Another seed, other batches [0]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N")
       ->group(group);
   sub.add_option("--memory", tune.memory,

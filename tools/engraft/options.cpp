@@ -24,12 +24,12 @@ void NetworkOptions::declare(CLI::App& command) {
       .add_option("--image-size", image_size,
                   "Side of the network's input in pixels, for weights that do not fix it")
       ->type_name("PIXELS")
-      ->check(CLI::Range(32, 1024));
+      ->check(between(32, 1024));
   command
       .add_option("--threads", threads,
                   "Worker threads; results do not depend on it [one per core]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(between(1, 1024));
   command.add_flag_callback(
       "--ignore-exif", [this] { orientation = Orientation::kAsStored; },
       "Take pictures as stored, not turned upright by their EXIF orientation");

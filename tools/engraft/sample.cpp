@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "choice.h"
 #include "commands.h"
 #include "engraft/sample/plates.h"
 #include "terminal.h"
@@ -20,14 +21,14 @@ void declare_sample(CLI::App& app, Command& command) {
   sub->add_option("DIR", arguments->folder, "A new or empty folder")->required();
   sub->add_option("--count", arguments->options.count, "How many pictures, half of each kind [240]")
       ->type_name("N")
-      ->check(CLI::Range(2, 100'000));
+      ->check(between(2, 100'000));
   sub->add_option("--seed", arguments->options.seed, "Another seed, other pictures [0]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N");
   sub->add_option("--threads", arguments->threads,
                   "Worker threads; the pictures do not depend on it [one per core]")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(between(1, 1024));
   sub->footer(R"(Example:
   engraft sample plates/ && engraft train plates/ --labels labels.csv)");
   sub->callback([&command, arguments] {

@@ -70,6 +70,7 @@ void declare_train(CLI::App& app, Command& command) {
                     "train needs a folder of pictures, or --resume RUN; see engraft train --help");
       }
       refuse_idle_options(*sub, *arguments);
+      note_given(*sub, *arguments);
       return train(make_request(*arguments), *arguments, command);
     };
   });

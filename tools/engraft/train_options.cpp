@@ -17,7 +17,8 @@ void declare_split(CLI::App& sub, TrainArguments& arguments) {
                              "Share of each class held out for validation [0.2]")
                   ->type_name("SHARE");
   auto* split = sub.add_option("--split", request.split, "Use the split.csv of an earlier run")
-                    ->type_name("CSV");
+                    ->type_name("CSV")
+                    ->excludes(val);
   sub.add_option("--folds", request.folds,
                  "Cross-validation: every picture is held out once in K trainings")
       ->type_name("K")
@@ -43,7 +44,7 @@ void declare_head(CLI::App& sub, TrainArguments& arguments) {
       ->group(group);
   sub.add_option("--hidden", training.hidden,
                  fmt::format("Units of the mlp's hidden layer [{}]", training.hidden))
-      ->check(CLI::Range(1, 65536))
+      ->check(between(1, 65536))
       ->type_name("N")
       ->group(group);
   sub.add_option("--dropout", arguments.dropout,
@@ -76,7 +77,7 @@ void declare_targets(CLI::App& sub, TrainArguments& arguments) {
       ->group(group);
   sub.add_option("--views", request.views,
                  "Augmented views of each training picture (crops, mirror images) [0]")
-      ->check(CLI::Range(0, 1000))
+      ->check(between(0, 1000))
       ->type_name("K")
       ->group(group);
 }
@@ -135,7 +136,7 @@ void declare_schedule(CLI::App& sub, TrainArguments& arguments) {
       ->type_name("N")
       ->group(group);
   sub.add_option("--seed", training.seed, "Another seed, another split and another start [0]")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N")
       ->group(group);
 }
@@ -205,6 +206,18 @@ CLI::App* declare_train_options(CLI::App& app, const std::shared_ptr<TrainArgume
 The run folder gets model.onnx, report.html, curves.png, confusion.png, predictions.png, results.csv, predictions.csv,
 split.csv and args.json. Features are kept in the user's cache: a second run computes only what is new.)");
   return sub;
+}
+
+void note_given(const CLI::App& command, TrainArguments& arguments) {
+  TrainRequest& request = arguments.request;
+  request.validation_wanted = command.get_option("--val")->count() > 0;
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string& group = option->get_group();
+    const bool tunes = group == kFineTuningGroup || group == kAugmentationGroup;
+    if (tunes && option->count() > 0) names.push_back(option->get_name());
+  }
+  request.tuning_given = fmt::format("{}", fmt::join(names, ", "));
 }
 
 void refuse_idle_options(const CLI::App& command, const TrainArguments& arguments) {

@@ -40,6 +40,9 @@ CLI::App* declare_train_options(CLI::App& app, const std::shared_ptr<TrainArgume
 /// Throws Error(kUsage), naming it, for an option that does nothing beside the others.
 void refuse_idle_options(const CLI::App& command, const TrainArguments& arguments);
 
+/// Notes in the request which of its parts somebody set: for what train_run() says of them.
+void note_given(const CLI::App& command, TrainArguments& arguments);
+
 /// What they ask for, but for the base, the command and whether to resume.
 [[nodiscard]] TrainRequest make_request(const TrainArguments& arguments);
 

@@ -35,7 +35,7 @@ void print_json(const TrainSummary& summary) {
   result.update(accuracy_json(summary.evaluation));
   result["seconds"] = summary.seconds;
   if (!summary.folds.empty()) result["folds"] = summary.folds;
-  result["recipe"] = summary.recipe;
+  result["recipe"] = summary.recipe.empty() ? "head" : summary.recipe;
   result["stages"] = nlohmann::ordered_json::array();
   for (const StageStart& stage : summary.stages) {
     result["stages"].push_back({{"name", stage.name}, {"first_epoch", stage.first_epoch}});

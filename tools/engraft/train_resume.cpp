@@ -35,6 +35,7 @@ void read_command(const fs::path& file, Command& command,
     go_to(json.at("directory").get<std::string>());
     declare_train_options(app, arguments);
     app.parse(std::vector<std::string>(command.words.rbegin(), command.words.rend()));
+    note_given(*app.get_subcommand("train"), *arguments);
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorKind::kBadInput,
                 fmt::format("{}: damaged; begin the run anew", file.string()));
@@ -62,18 +63,15 @@ void refuse_other_options(const CLI::App& command) {
 
 int resume_training(const CLI::App& options, const TrainArguments& given, const Command& command) {
   refuse_other_options(options);
-  const fs::path run = fs::absolute(given.resume).lexically_normal();
+  const fs::path run = UnfinishedRun::run_of(given.resume);
   const fs::path folder = UnfinishedRun::folder_of(run);
   if (UnfinishedRun::settle(run)) {
     print_aside(fmt::format("{}: was complete already; removed what was left beside it\n",
                             given.resume.string()));
     return 0;
   }
-  if (!fs::exists(folder / "command.json")) {
-    throw Error(
-        ErrorKind::kNotFound,
-        fmt::format("{}: there is no unfinished run of that name to resume{}",
-                    given.resume.string(), fs::exists(run) ? "; this one is complete" : ""));
+  if (!UnfinishedRun::is_there(run)) {
+    throw Error(ErrorKind::kNotFound, UnfinishedRun::why_not(given.resume));
   }
   Command again{.stop = command.stop, .run = {}, .words = {}};
   const auto arguments = std::make_shared<TrainArguments>();

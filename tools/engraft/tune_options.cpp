@@ -95,7 +95,7 @@ void TuneOptions::declare_choice(CLI::App& command) {
   if (auto* model = command.get_option_no_throw("--model")) scratch->excludes(model);
   setting(command, "--width", width, "From scratch: width of the network, 0.35 to 1.4 [1]",
           "FACTOR", group)
-      ->check(CLI::Range(0.1, 4.0))
+      ->check(between(0.1, 4.0))
       ->needs(scratch);
   setting(command, "--budget", budget,
           "Time that the run may take, such as 90s, 5m or 1h: as many epochs as fit", "TIME",

@@ -169,9 +169,38 @@ std::string provenance(const Model& model, const std::string& key) {
   return found == model.provenance.end() ? std::string() : found->second;
 }
 
+/// What was trained, and with which settings: without a head's where there was none.
+std::vector<std::pair<std::string, std::string>> facts_of(const FinishedRun& run) {
+  const TrainRequest& request = *run.request;
+  const bool has_head = request.recipe != RecipeKind::kFromScratch;
+  const Preprocessing& input = run.model->preprocessing;
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"Pictures",
+       fmt::format("{} ({})", run.material->dataset.samples.size(), class_counts(*run.material))},
+      {"Split", split_in_words(run)},
+      {"Base", provenance(*run.model, "base")},
+      {"Network input", fmt::format("{} × {} pixels", input.width, input.height)}};
+  if (has_head) {
+    facts.emplace_back("Features", name_of(request.level));
+    facts.emplace_back("Views",
+                       request.views == 0
+                           ? "the picture as it is"
+                           : fmt::format("the picture as it is and {} augmented", request.views));
+    facts.emplace_back("Head", head_in_words(request.training));
+    facts.emplace_back("Optimizer", optimizer_in_words(request.training, run.recipe->head_epochs));
+  }
+  if (const auto& tuning = run.recipe->tuning) {
+    facts.emplace_back(has_head ? "Fine-tuning" : "Training", tuning_in_words(*tuning));
+  }
+  const std::string& reason = run.recipe->reason;
+  facts.emplace_back("Recipe", reason.empty() ? "Trained the head alone." : reason);
+  facts.emplace_back("Seed", fmt::format("{}", request.training.seed));
+  facts.emplace_back("Time", fmt::format("{:.1f} s", run.summary->seconds));
+  return facts;
+}
+
 RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
   const TrainSummary& summary = *run.summary;
-  const Preprocessing& input = run.model->preprocessing;
   RunRecord record;
   record.title = summary.run.filename().string();
   record.class_names = run.material->dataset.class_names;
@@ -189,24 +218,7 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
   record.predictions =
       show(run, draw_shown(run.result->held_out.size(), run.request->training.seed), pool);
   record.mistakes = show(run, mistakes(run), pool);
-  record.facts = {
-      {"Pictures",
-       fmt::format("{} ({})", run.material->dataset.samples.size(), class_counts(*run.material))},
-      {"Split", split_in_words(run)},
-      {"Base", provenance(*run.model, "base")},
-      {"Features", std::string(name_of(run.request->level))},
-      {"Network input", fmt::format("{} × {} pixels", input.width, input.height)},
-      {"Views", run.request->views == 0
-                    ? "the picture as it is"
-                    : fmt::format("the picture as it is and {} augmented", run.request->views)},
-      {"Head", head_in_words(run.request->training)},
-      {"Optimizer", optimizer_in_words(run.request->training, run.recipe->head_epochs)},
-      {"Recipe", run.recipe->reason},
-      {"Seed", fmt::format("{}", run.request->training.seed)},
-      {"Time", fmt::format("{:.1f} s", summary.seconds)}};
-  if (const auto& tuning = run.recipe->tuning) {
-    record.facts.emplace_back("Fine-tuning", tuning_in_words(*tuning));
-  }
+  record.facts = facts_of(run);
   record.notes = summary.notes;
   for (const Problem& problem : summary.problems)
     record.problems.emplace_back(problem.where, problem.what);

@@ -32,7 +32,8 @@ Recipe choose_recipe(const TrainingJob& job, TryHead try_head) {
     case RecipeKind::kAuto: {
       RecipeMaterial material{.head_epochs = head_epochs,
                               .pictures = pictures_in_a_training(job.holdout),
-                              .head_accuracy = {}};
+                              .head_accuracy = {},
+                              .has_folds = !job.holdout.folds.empty()};
       if (material.pictures >= kFewPictures && try_head == TryHead::kYes) {
         material.head_accuracy = head_accuracy(job.material, job.rows, job.holdout.trained(),
                                                request.training, job.stop);

@@ -68,12 +68,24 @@ Material keep_readable(Dataset dataset, Features features) {
   return material;
 }
 
+/// Folders that say which pictures validate leave nothing to a share that somebody asked for.
+void require_use_of_share(const Dataset& dataset, const TrainRequest& request) {
+  const bool says = std::ranges::any_of(
+      dataset.samples, [](const Sample& sample) { return sample.subset == Subset::kValidation; });
+  if (!request.validation_wanted || !says) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("--val {:g} does nothing: {} has a folder of validation pictures; leave "
+                          "it away",
+                          request.validation, request.pictures.string()));
+}
+
 }  // namespace
 
 Material gather_material(const TrainRequest& request, const FeatureRequest& features,
                          ThreadPool& pool, Progress& progress, const std::stop_token& stop) {
   Dataset dataset = load_dataset(request.pictures, request.dataset);
   require_two_classes(dataset);
+  require_use_of_share(dataset, request);
   const std::vector<std::filesystem::path> paths = paths_of(dataset.samples);
   Features extracted = extract_features(features, paths, pool, progress, stop);
   Material material = keep_readable(std::move(dataset), std::move(extracted));

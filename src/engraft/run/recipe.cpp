@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "engraft/base/error.h"
@@ -36,6 +37,8 @@ int integer(const nlohmann::json& value) {
 Recipe automatic_recipe(const RecipeMaterial& material, const FineTuneOptions& tuned) {
   Recipe recipe{.head_epochs = material.head_epochs, .tuning = {}, .reason = {}};
   const double accuracy = material.head_accuracy.value_or(0);
+  const std::string_view tried_on =
+      material.has_folds ? "all pictures" : "the training pictures alone";
   if (material.pictures < kFewPictures) {
     recipe.reason = fmt::format(
         "Trained the head alone: {} training pictures are too few for more (--fine-tune last "
@@ -43,19 +46,18 @@ Recipe automatic_recipe(const RecipeMaterial& material, const FineTuneOptions& t
         material.pictures);
   } else if (accuracy >= kGoodHead) {
     recipe.reason = fmt::format(
-        "Trained the head alone: it has {:.1f} % in cross-validation on the training pictures, "
+        "Trained the head alone: it has {:.1f} % in cross-validation on {}, "
         "which leaves little to gain (--fine-tune last tries).",
-        100 * accuracy);
+        100 * accuracy, tried_on);
   } else {
     recipe.tuning = tuned;
     recipe.tuning->from = "last";
-    recipe.reason = fmt::format(
-        "Trained the head, then the last stage of the network: {}.",
-        material.head_accuracy
-            ? fmt::format(
-                  "the head alone has {:.1f} % in cross-validation on the training pictures",
-                  100 * accuracy)
-            : fmt::format("there are {} training pictures", material.pictures));
+    recipe.reason =
+        fmt::format("Trained the head, then the last stage of the network: {}.",
+                    material.head_accuracy
+                        ? fmt::format("the head alone has {:.1f} % in cross-validation on {}",
+                                      100 * accuracy, tried_on)
+                        : fmt::format("there are {} training pictures", material.pictures));
   }
   return recipe;
 }
@@ -66,29 +68,35 @@ Recipe fit_to_budget(Recipe recipe, const Budget& budget) {
     return static_cast<int>(std::clamp<double>(seconds / epoch, 0, wanted));
   };
   const int head = recipe.head_epochs;
+  std::string shortened;
   if (head > 0) {
     recipe.head_epochs = std::max(1, fitting(budget.seconds, budget.head_epoch, head));
     if (recipe.head_epochs < head) {
-      recipe.reason += fmt::format(" {} of {} epochs of the head fit into the time given.",
-                                   recipe.head_epochs, head);
+      shortened = fmt::format(" {} of {} epochs of the head fit into the time given.",
+                              recipe.head_epochs, head);
     }
   }
-  if (!recipe.tuning) return recipe;
+  if (!recipe.tuning) {
+    if (recipe.reason.empty() && !shortened.empty()) recipe.reason = "Trained the head alone.";
+    recipe.reason += shortened;
+    return recipe;
+  }
   const double left =
       budget.seconds - budget.head_epoch * recipe.head_epochs - budget.tuning_set_up;
   const int wanted = recipe.tuning->epochs;
   recipe.tuning->epochs = left > 0 ? fitting(left, budget.tuning_epoch, wanted) : 0;
   if (recipe.tuning->epochs >= std::min(kFewestEpochs, wanted)) {
+    recipe.reason += shortened;
     recipe.reason += fmt::format(" {} of {} epochs of it fit into the time given.",
                                  recipe.tuning->epochs, wanted);
     return recipe;
   }
   recipe.tuning.reset();
-  recipe.reason += " The time given was too short for fine-tuning";
+  recipe.reason = "Trained the head alone: the time given was too short for fine-tuning";
   if (budget.tuning_epoch > 0) {
-    recipe.reason += fmt::format(": an epoch takes {:.1f} s", budget.tuning_epoch);
+    recipe.reason += fmt::format(", an epoch of which takes {:.1f} s", budget.tuning_epoch);
   }
-  recipe.reason += ".";
+  recipe.reason += "." + shortened;
   return recipe;
 }
 

@@ -36,6 +36,7 @@ struct RecipeMaterial {
   int head_epochs = 0;
   std::size_t pictures = 0;             ///< to train on
   std::optional<double> head_accuracy;  ///< of a head alone, cross-validated on them
+  bool has_folds = false;               ///< then they are of all folds: no picture is put aside
 };
 
 /// The default: the head alone for few pictures or where it does well enough, else the head and

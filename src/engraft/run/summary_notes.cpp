@@ -33,12 +33,38 @@ bool has_folders(const Material& material) {
   });
 }
 
-/// Whether fine-tuning came after the epoch that was kept.
-bool is_of_first_stage(const TrainingResult& result) {
-  return result.best_epoch > 0 && result.best_epoch < result.stages.back().first_epoch;
+/// "95.8 % at a loss of 0.1278"
+std::string figures(const TrainingResult& result, int epoch) {
+  const EpochResult& of = result.history.at(static_cast<std::size_t>(epoch) - 1);
+  return fmt::format("{:.1f} % at a loss of {:.4f}", 100 * of.val_accuracy, of.val_loss);
+}
+
+/// Which of head and fine-tuned network was kept, and why.
+std::string comparison(const TrainingResult& result) {
+  const std::string kept = figures(result, result.best_epoch);
+  const std::string other = figures(result, result.rival_epoch);
+  if (result.best_epoch > result.rival_epoch) {
+    return fmt::format(
+        "The fine-tuned network was kept: on the validation pictures it has {}, the head had {}.",
+        kept, other);
+  }
+  return fmt::format(
+      "The head was kept: on the validation pictures it has {}, what fine-tuning made of it {} at "
+      "its best; last.onnx is the network after the last epoch of that.",
+      kept, other);
 }
 
 }  // namespace
+
+std::string few_for_scratch(const Holdout& holdout, const TrainRequest& request) {
+  std::size_t pictures = holdout.trained().size();
+  if (!holdout.folds.empty()) pictures -= pictures / static_cast<std::size_t>(holdout.fold_count());
+  if (request.recipe != RecipeKind::kFromScratch || pictures >= kFewForScratch) return {};
+  return fmt::format(
+      "{} training pictures are far too few for a network from random weights, which needs "
+      "thousands; without --from-scratch it begins with pre-trained ones.",
+      pictures);
+}
 
 std::string evaluated_on(const Holdout& holdout, const TrainingResult& result) {
   if (!holdout.folds.empty()) {
@@ -54,11 +80,15 @@ std::vector<std::string> notes_on(const TrainingJob& job, const TrainingResult& 
   const Holdout& holdout = job.holdout;
   const TrainRequest& request = job.request;
   std::vector<std::string> notes;
-  if (job.recipe.tuning && result.stages.size() > 1 && is_of_first_stage(result)) {
-    notes.emplace_back(
-        "The head was kept: on the validation pictures it does better than what fine-tuning made "
-        "of "
-        "it, which is last.onnx.");
+  if (result.rival_epoch > 0) notes.push_back(comparison(result));
+  if (!job.recipe.tuning && !request.tuning_given.empty()) {
+    notes.push_back(
+        fmt::format("Nothing was fine-tuned, and so {} had nothing to do; --fine-tune last does it "
+                    "in any case.",
+                    request.tuning_given));
+  }
+  if (std::string few = few_for_scratch(holdout, request); !few.empty()) {
+    notes.push_back(std::move(few));
   }
   const bool chosen_here = holdout.folds.empty() && holdout.samples_in(Subset::kTest).empty() &&
                            request.training.keep == Keep::kBestEpoch;

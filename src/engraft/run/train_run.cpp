@@ -87,6 +87,9 @@ class TrainRun {
     RunFolder folder(request_.run);
     UnfinishedRun unfinished(request_.run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
+    if (const std::string kept = unfinished.earlier_in_words(request_.run); !kept.empty()) {
+      progress_.note(kept);
+    }
     try {
       TrainSummary summary = train(folder, unfinished);
       unfinished.remove();
@@ -113,6 +116,9 @@ class TrainRun {
                                   .cache = request_.cache};
     const Material material = gather_material(request_, features, pool_, progress_, stop_);
     const Holdout holdout = hold_out(material, request_);
+    if (const std::string few = few_for_scratch(holdout, request_); !few.empty()) {
+      progress_.note(few);
+    }
     const TrainingRows rows(material, holdout.trained(), request_, features, pool_, progress_,
                             stop_);
     const Network start = starting_network(base, request_, base_model.preprocessing,
@@ -196,8 +202,7 @@ class TrainRun {
     summary.problems = problems_of(job.material, job.holdout);
     summary.notes = notes_on(job, result);
     if (!job.unfinished.earlier().empty()) {
-      summary.notes.push_back(fmt::format("An unfinished run of that name is kept as {}.",
-                                          job.unfinished.earlier().string()));
+      summary.notes.push_back(job.unfinished.earlier_in_words(request_.run));
     }
     summary.seconds = seconds();
     throw_if_stopped(stop_);

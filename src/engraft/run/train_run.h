@@ -23,6 +23,7 @@ struct TrainRequest {
 
   double validation =
       0.2;  ///< share of the pictures held out, when neither folders nor `split` say which
+  bool validation_wanted = false;  ///< refuse folders that say it, and so leave `validation` idle
   std::filesystem::path
       split;      ///< a split.csv of an earlier run, also one of folds; empty: drawn from the seed
   int folds = 0;  ///< ≥ 2: cross-validation
@@ -35,6 +36,7 @@ struct TrainRequest {
 
   RecipeKind recipe = RecipeKind::kAuto;
   FineTuneOptions fine_tune;       ///< of the stages after the head
+  std::string tuning_given;        ///< the options of fine_tune that somebody set: "--ema, --clip"
   float width = 1.0f;              ///< from scratch: of the network
   double budget = 0;               ///< seconds that the run should take at most; 0: any
   std::uint64_t memory = 0;        ///< bytes that training may take; 0: what the machine has

@@ -38,7 +38,7 @@ struct TrainedPart {
   std::optional<Network> last;
   std::vector<EpochResult> history;
   std::vector<StageStart> stages;
-  int best_epoch = 0;
+  int best_epoch = 0, rival_epoch = 0;
   Tensor probabilities;  ///< [judged, classes]
 };
 
@@ -98,6 +98,7 @@ class TrainingRunner {
     take_model(result, trained);
     result.history = std::move(trained.history);
     result.best_epoch = trained.best_epoch;
+    result.rival_epoch = trained.rival_epoch;
     result.held_out = part.judged;
     result.probabilities = std::move(trained.probabilities);
     return result;
@@ -254,10 +255,11 @@ class TrainingRunner {
       return trained.history[static_cast<std::size_t>(epoch) - 1];
     };
     const bool chooses = part.keep == Keep::kBestEpoch && !part.validation.empty();
+    const bool compares = chooses && earlier_best > 0;
     const bool earlier_is_better =
-        chooses && earlier_best > 0 &&
-        std::pair(result(earlier_best).val_accuracy, -result(earlier_best).val_loss) >
-            std::pair(result(best).val_accuracy, -result(best).val_loss);
+        compares && std::pair(result(earlier_best).val_accuracy, -result(earlier_best).val_loss) >
+                        std::pair(result(best).val_accuracy, -result(best).val_loss);
+    if (compares) trained.rival_epoch = earlier_is_better ? best : earlier_best;
     if (earlier_is_better) {
       trained.last = tuner.last_network();
       return;

@@ -37,11 +37,13 @@ struct TrainingJob {
 /// The trained network, and what it or its twins of the other folds said of pictures that they had
 /// not seen.
 struct TrainingResult {
-  Network network;                      ///< pixels → probabilities
-  std::optional<Network> last;          ///< after the last epoch, where `network` is an earlier one
-  std::vector<EpochResult> history;     ///< of it, or with folds the mean over them
-  std::vector<StageStart> stages;       ///< of the history
-  int best_epoch = 0;                   ///< whose weights `network` has; 0 with folds
+  Network network;                   ///< pixels → probabilities
+  std::optional<Network> last;       ///< after the last epoch, where `network` is an earlier one
+  std::vector<EpochResult> history;  ///< of it, or with folds the mean over them
+  std::vector<StageStart> stages;    ///< of the history
+  int best_epoch = 0;                ///< whose weights `network` has; 0 with folds
+  /// The best epoch of the stage that did worse on the validation pictures; 0: none was compared.
+  int rival_epoch = 0;
   std::vector<std::size_t> held_out;    ///< samples, ascending
   Tensor probabilities;                 ///< [held_out, classes]
   std::vector<double> fold_accuracies;  ///< with cross-validation

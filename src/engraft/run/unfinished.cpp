@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <string_view>
 #include <vector>
@@ -103,9 +104,39 @@ bool is_still(const fs::path& folder, int descriptor) {
 }
 
 [[noreturn]] void nothing_to_resume(const fs::path& run) {
-  throw Error(ErrorKind::kNotFound,
-              fmt::format("{}: there is no unfinished run of that name to resume{}", run.string(),
-                          fs::exists(run) ? "; this one is complete" : ""));
+  throw Error(ErrorKind::kNotFound, UnfinishedRun::why_not(run));
+}
+
+constexpr std::string_view kSuffix = ".unfinished";
+
+/// Without the slash behind "runs/photos/".
+fs::path without_slash(const fs::path& path) {
+  const fs::path plain = path.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+bool is_run(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder / "args.json", error);
+}
+
+/// A path as a shell takes it.
+std::string quoted(const fs::path& path) {
+  constexpr std::string_view kPlain = "/._-+,:@%";
+  const std::string text = path.string();
+  const bool plain = std::ranges::all_of(text, [&](unsigned char c) {
+    return std::isalnum(c) || c >= 0x80 || kPlain.find(static_cast<char>(c)) != kPlain.npos;
+  });
+  if (plain && !text.starts_with('-')) return text;
+  std::string result = text.starts_with('-') ? "'./" : "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      result += "'\\''";
+    } else {
+      result += c;
+    }
+  }
+  return result + "'";
 }
 
 }  // namespace
@@ -130,10 +161,41 @@ FolderLock::~FolderLock() {
 }
 
 fs::path UnfinishedRun::folder_of(const fs::path& run) {
-  fs::path folder = fs::absolute(run).lexically_normal();
-  if (!folder.has_filename()) folder = folder.parent_path();  // "runs/photos/"
-  folder += ".unfinished";
+  fs::path folder = without_slash(fs::absolute(run));
+  folder += kSuffix;
   return folder;
+}
+
+fs::path UnfinishedRun::run_of(const fs::path& name) {
+  const fs::path run = without_slash(fs::absolute(name));
+  const std::string last = run.filename().string();
+  const bool is_longer = last.size() > kSuffix.size() && last.ends_with(kSuffix);
+  if (!is_longer || is_run(run) || is_there(run)) return run;
+  return run.parent_path() / last.substr(0, last.size() - kSuffix.size());
+}
+
+bool UnfinishedRun::is_there(const fs::path& run) {
+  std::error_code error;
+  return fs::exists(folder_of(run) / kCommand, error);
+}
+
+std::string UnfinishedRun::why_not(const fs::path& name) {
+  const fs::path run = run_of(name);
+  std::error_code error;
+  std::string_view why =
+      "there is no unfinished run of that name to resume; --resume runs/photos goes on with what "
+      "lies in runs/photos.unfinished";
+  if (is_run(run)) {
+    why = fs::exists(run / kResults, error)
+              ? "it is complete, see report.html in it; to train again leave out --resume"
+              : "it is not complete, but nothing is left to go on with; begin it anew without "
+                "--resume";
+  } else if (fs::exists(run, error)) {
+    why =
+        "is no run of engraft's, for it has no args.json; name the run that was stopped: --resume "
+        "runs/photos goes on with what lies in runs/photos.unfinished";
+  }
+  return fmt::format("{}: {}", name.string(), why);
 }
 
 bool UnfinishedRun::settle(const fs::path& run) {
@@ -155,7 +217,7 @@ UnfinishedRun::UnfinishedRun(const fs::path& run, Begin begin, const std::string
   }
   if (was_complete) nothing_to_resume(run);
   lock_ = FolderLock(folder_, run);
-  if (!fs::exists(folder_ / kCommand)) nothing_to_resume(run);
+  if (!is_there(run)) nothing_to_resume(run);
   keep_ = true;
 }
 
@@ -203,6 +265,22 @@ void UnfinishedRun::begin_anew(const fs::path& run, const std::string& command) 
 UnfinishedRun::~UnfinishedRun() {
   if (folder_.empty() || keep_ || holds_checkpoints(folder_)) return;
   clear(folder_);
+}
+
+std::string UnfinishedRun::earlier_in_words(const fs::path& run) const {
+  if (earlier_.empty()) return {};
+  const fs::path named = without_slash(run), place = named.parent_path();
+  const fs::path earlier = place / earlier_.filename();
+  std::string words = fmt::format("An unfinished run of that name is kept as {}", earlier.string());
+  if (!fs::exists(earlier_ / kCommand)) return words + ".";
+  fs::path other, others;
+  int number = 0;
+  do {
+    other = place / fmt::format("{}-{}", named.filename().string(), ++number);
+    others = other.string() + std::string(kSuffix);
+  } while (fs::exists(fs::symlink_status(other)) || fs::exists(fs::symlink_status(others)));
+  return words + fmt::format("; to go on with it: mv {} {} && engraft train --resume {}",
+                             quoted(earlier), quoted(others), quoted(other));
 }
 
 fs::path UnfinishedRun::plan_path() const {

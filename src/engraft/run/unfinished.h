@@ -42,6 +42,16 @@ class UnfinishedRun {
   /// The folder for a run of that name.
   [[nodiscard]] static std::filesystem::path folder_of(const std::filesystem::path& run);
 
+  /// The run that a name is of: NAME for NAME.unfinished where only that lies there. Absolute.
+  [[nodiscard]] static std::filesystem::path run_of(const std::filesystem::path& name);
+
+  /// Whether there is something to go on with.
+  [[nodiscard]] static bool is_there(const std::filesystem::path& run);
+
+  /// Why there is not, and the way out: one sentence that begins with `name`, the run as somebody
+  /// named it.
+  [[nodiscard]] static std::string why_not(const std::filesystem::path& name);
+
   /// Whether the run of that name is complete and was only killed before it had removed this
   /// folder; does that now. False where there is nothing or more than that to do.
   [[nodiscard]] static bool settle(const std::filesystem::path& run);
@@ -60,6 +70,9 @@ class UnfinishedRun {
   [[nodiscard]] CheckpointFolder& checkpoints() { return checkpoints_; }
   /// Where an earlier unfinished run of that name went; empty if there was none.
   [[nodiscard]] const std::filesystem::path& earlier() const { return earlier_; }
+  /// Where that is and the commands that go on with it, in words, with paths as `run`, the name of
+  /// this run, was given. Empty if there was none.
+  [[nodiscard]] std::string earlier_in_words(const std::filesystem::path& run) const;
 
   [[nodiscard]] std::optional<std::string> plan() const;
   [[nodiscard]] std::filesystem::path plan_path() const;
