@@ -95,7 +95,7 @@ struct Clamp {
         high(set(activation == Gate::kRelu6 ? 6.0F : std::numeric_limits<float>::infinity())) {}
 
   HWY_INLINE Vector operator()(Vector value) const {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4  // not what stands in for vectors
     // The operand that stands last is the result where one is NaN; elsewhere it is the number.
     return hn::Min(high, hn::Max(low, value));
 #else
