@@ -145,7 +145,7 @@ def measure(options, programs, cores):
     for peer in (onnxruntime, pytorch):
         if not peer.ready:
             print(f"{peer.name} is left out: {peer.absent}")
-    seconds, batches, steps = (0.8, (2, 4), 3) if options.quick else (2, (1, 2, 4, 8, 16, 32), 12)
+    seconds, batches, steps = (0.8, (1, 2), 3) if options.quick else (2, (1, 2, 4, 8, 16, 32), 12)
     rounds = []
     for number in range(2 if options.quick else options.rounds):
         found = {"engraft": engraft.engine(), "engraft training": engraft.training()}
