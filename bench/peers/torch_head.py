@@ -45,6 +45,7 @@ def read_table(folder, table):
         rows = list(csv.DictReader(file))
     found = {path.name: path for path in sorted(folder.rglob("*")) if path.is_file()}
     names = sorted({row["label"] for row in rows})
+    rows = [row for row in rows if row["filename"] in found]
     return [(found[row["filename"]], names.index(row["label"])) for row in rows], names
 
 
