@@ -71,6 +71,47 @@ TEST_P(GradientRunnerTest, FillsAndJudgesEachPictureOnce) {
   EXPECT_THAT(gradient, Each(0.0f)) << "a loss that writes no gradient";
 }
 
+TEST_P(GradientRunnerTest, ALossOfAMicroBatchTogetherIsThatOfItsPictures) {
+  const GradientProblem problem = small_problem(GetParam(), 10);
+  ThreadPool pool(2);
+  GradientRunner runner(problem.graph, {.plan = {.micro_batch = 4, .batch_norm = GetParam()}},
+                        pool);
+  const std::vector<float> parameters = runner.parameters().gather(problem.weights);
+  const auto one = [](std::size_t i, std::span<const float> output, std::span<float> d_output) {
+    for (std::size_t k = 0; k < output.size(); ++k) {
+      d_output[k] = static_cast<float>(i + 1) * output[k];
+    }
+  };
+  GradientBatch batch{.pictures = 10,
+                      .fill =
+                          [&](std::size_t i, std::span<float> input) {
+                            std::ranges::copy(problem.pictures[i], input.begin());
+                          },
+                      .loss = one,
+                      .dropout = {}};
+  const auto gradient_of = [&] {
+    std::vector<float> statistics = runner.statistics().gather(problem.weights);
+    std::vector<float> gradient(parameters.size());
+    runner.run(parameters, statistics, batch, gradient);
+    return gradient;
+  };
+  const std::vector<float> expected = gradient_of();
+  std::vector<int> judged(10);
+  batch.loss = {};
+  batch.losses = [&](std::size_t first, std::span<const float> outputs,
+                     std::span<float> d_outputs) {
+    EXPECT_EQ(outputs.size(), d_outputs.size());
+    const std::size_t size = 3, count = outputs.size() / size;
+    EXPECT_EQ(count, first == 8 ? 2u : 4u);
+    for (std::size_t p = 0; p < count; ++p) {
+      ++judged[first + p];
+      one(first + p, outputs.subspan(p * size, size), d_outputs.subspan(p * size, size));
+    }
+  };
+  EXPECT_EQ(gradient_of(), expected);
+  EXPECT_THAT(judged, Each(1));
+}
+
 TEST_P(GradientRunnerTest, OutputsAreTheReferences) {
   const GradientProblem problem = small_problem(GetParam(), 5);
   const auto parameters = reference_parameters<double>(problem.weights);

@@ -209,6 +209,18 @@ TEST(MobileNetV2, RefusesSpecsOutOfRange) {
   }
 }
 
+TEST(MobileNetV2, TakesAnyNumberOfFeatures) {
+  const Graph graph =
+      mobilenet_v2({.width = 0.35f, .image_size = 64, .classes = 0, .features = 1664});
+  EXPECT_EQ(graph.shape(graph.output()), (Shape{1664}));
+  EXPECT_EQ(mobilenet_v2({.width = 0.35f, .image_size = 64, .features = 1280}),
+            mobilenet_v2({.width = 0.35f, .image_size = 64}));
+  for (const int features : {-1, 65537}) {
+    test::expect_error(ErrorKind::kUsage, HasSubstr("features"),
+                       [&] { (void)mobilenet_v2({.features = features}); });
+  }
+}
+
 TEST(MakeDivisible, RoundsToEightsAndNeverLosesMoreThanATenth) {
   EXPECT_EQ(make_divisible(0), 8);
   EXPECT_EQ(make_divisible(3), 8);

@@ -8,8 +8,9 @@
 namespace engraft {
 
 struct BatchRunner::Impl {
-  Impl(const Graph& graph, const Weights& weights, ThreadPool& threads)
-      : plan(Plan::compile(graph, weights, {.batch = kMicroBatch, .threads = 1})),
+  Impl(const Graph& graph, const Weights& weights, ThreadPool& threads,
+       const ActivationRanges* ranges)
+      : plan(Plan::compile(graph, weights, {.batch = kMicroBatch, .threads = 1, .ranges = ranges})),
         pool(threads),
         workspaces(static_cast<std::size_t>(threads.threads())) {}
 
@@ -41,8 +42,9 @@ void BatchRunner::Impl::run_micro_batch(std::size_t first, std::size_t count, in
   }
 }
 
-BatchRunner::BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool)
-    : impl_(std::make_unique<Impl>(graph, weights, pool)) {}
+BatchRunner::BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool,
+                         const ActivationRanges* ranges)
+    : impl_(std::make_unique<Impl>(graph, weights, pool, ranges)) {}
 BatchRunner::~BatchRunner() = default;
 
 void BatchRunner::run(std::size_t count, const Fill& fill, const Take& take) {

@@ -19,8 +19,10 @@ inline constexpr int kMicroBatch = 4;
 /// not depend on the number of threads, on its place in the batch, or on its neighbours.
 class BatchRunner {
  public:
-  /// Errors are those of Plan::compile. The pool must outlive the runner.
-  BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool);
+  /// Errors are those of Plan::compile. The pool must outlive the runner. ranges: as
+  /// PlanOptions::ranges.
+  BatchRunner(const Graph& graph, const Weights& weights, ThreadPool& pool,
+              const ActivationRanges* ranges = nullptr);
   ~BatchRunner();
 
   /// Fills the input of picture i, or returns false to leave it out (then take() is not called for

@@ -57,6 +57,8 @@ class BlockFinder {
                               step->parameters.end());
     }
     fused.block = *block;
+    fused.expanded = expand.output;
+    fused.depthwise = depthwise.output;
     return Found{std::move(fused), adds ? 4 : 3};
   }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engraft/graph/activation_ranges.h"
 #include "engraft/graph/graph.h"
 #include "engraft/kernels/inverted_residual.h"
 
@@ -11,6 +12,12 @@ namespace engraft {
 
 /// Operators that a primitive can apply to its result on the way out.
 [[nodiscard]] bool is_activation(Op op);
+
+/// Between which bounds a step's values lie, for 8-bit integers.
+struct StepRanges {
+  ActivationRange input;
+  ActivationRange expanded{}, depthwise{};  ///< Step::block: what is between
+};
 
 /// What one primitive computes: y = activation(op(x) + addend).
 struct Step {
@@ -27,6 +34,8 @@ struct Step {
   /// Set: the step is a whole block (fuse_blocks()). Its parameters are those of InvertedResidual's
   /// weights, in their order; op and attributes are those of the block's first convolution.
   std::optional<InvertedResidual> block{};
+  ValueId expanded = 0, depthwise = 0;  ///< block: the values between, which are never stored
+  std::optional<StepRanges> ranges{};   ///< set: to be computed in 8-bit integers
 
   [[nodiscard]] bool has_two_operands() const { return op == Op::kAdd || op == Op::kMultiply; }
   /// True when the output stands where the addend stood.

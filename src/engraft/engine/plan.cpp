@@ -11,6 +11,7 @@
 #include "engraft/engine/memory_layout.h"
 #include "engraft/engine/openmp_threads.h"
 #include "engraft/engine/operation.h"
+#include "engraft/engine/quantization.h"
 #include "engraft/engine/stages.h"
 #include "engraft/engine/workspace_layout.h"
 #include "engraft/graph/surgery.h"
@@ -129,6 +130,10 @@ Plan Plan::compile(const Graph& graph, const Weights& weights, const PlanOptions
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   impl->list = fuse_blocks(lower(folded.graph), folded.graph, LowerFor::kInference);
+  if (options.ranges != nullptr) {
+    impl->list = quantize_steps(std::move(impl->list), folded.graph, *options.ranges);
+    impl->options.ranges = nullptr;
+  }
   impl->input_size = static_cast<std::size_t>(graph.shape(graph.input()).elements());
   impl->output_size = static_cast<std::size_t>(graph.shape(graph.output()).elements());
 

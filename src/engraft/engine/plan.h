@@ -4,6 +4,7 @@
 #include <span>
 
 #include "engraft/base/team.h"
+#include "engraft/graph/activation_ranges.h"
 #include "engraft/graph/graph.h"
 #include "engraft/graph/weights.h"
 
@@ -14,6 +15,9 @@ struct PlanOptions {
   /// The most threads of a Team that forward() is given: a single picture is done by all of them
   /// together. Many pictures are better spread over a ThreadPool (BatchRunner).
   int threads = 1;
+  /// From calibrate(): blocks, 1×1 convolutions and big dense layers multiply 8-bit integers. Null:
+  /// floats everywhere. Read by compile() only.
+  const ActivationRanges* ranges = nullptr;
 };
 
 /// A graph compiled for one batch size: kernels chosen, weights packed, memory laid out.

@@ -67,6 +67,9 @@ void check(const MobileNetV2Spec& spec) {
                             "128, 160, 192 and 224",
                             spec.image_size));
   }
+  if (spec.features < 0 || spec.features > 65536) {
+    throw Error(ErrorKind::kUsage, fmt::format("{} features are not in 0 to 65536", spec.features));
+  }
   if (spec.classes < 0 || spec.classes > 1'000'000) {
     throw Error(ErrorKind::kUsage, fmt::format("{} classes are not in 0 to 1000000", spec.classes));
   }
@@ -102,7 +105,8 @@ Graph mobilenet_v2(const MobileNetV2Spec& spec) {
     }
   }
 
-  x = g.conv("Conv_1", x, {.channels = width > 1 ? make_divisible(1280 * width) : 1280});
+  const int features = width > 1 ? make_divisible(1280 * width) : 1280;
+  x = g.conv("Conv_1", x, {.channels = spec.features > 0 ? spec.features : features});
   x = g.batch_norm("Conv_1_bn", x, kEpsilon);
   x = g.apply(Op::kRelu6, "out_relu", x);
   x = g.apply(Op::kGlobalAveragePool, std::string(kPooledValue), x);

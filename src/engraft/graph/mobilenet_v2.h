@@ -12,6 +12,7 @@ struct MobileNetV2Spec {
   float width = 1.0f;    ///< α in (0, 16]: multiplies every layer's channels, rounded to eights
   int image_size = 224;  ///< input [image_size, image_size, 3]; 32 to 4096
   int classes = 1000;    ///< of the top; 0: no top, the output is the pooled features [C]
+  int features = 0;      ///< channels of the last convolution; 0: 1280, and times α above 1
 };
 
 /// The output is the probabilities (kProbabilitiesValue), without a top the pooled features

@@ -56,6 +56,17 @@ HWY_INLINE void for_each_panel(std::int64_t channels, const Each& each) {
   }
 }
 
+/// Panels as wide as they can be, the last one less, so that their begins do not depend on the
+/// channels behind.
+template <typename Each>
+HWY_INLINE void for_each_wide_panel(std::int64_t channels, const Each& each) {
+  constexpr std::int64_t kWidest = kMostVectors * kLanes;
+  for (std::int64_t begin = 0; begin < channels; begin += kWidest) {
+    const std::int64_t count = std::min(kWidest, channels - begin);
+    each(Panel{begin, static_cast<int>(vectors_of(count)), count});
+  }
+}
+
 /// body.template operator()<kVectors>() for a number of vectors known at run time.
 template <typename Body>
 HWY_INLINE void with_vectors(int vectors, const Body& body) {

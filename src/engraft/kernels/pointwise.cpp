@@ -70,16 +70,6 @@ void run_panel(const Pointwise& layer, const Panel& panel, const float* packed, 
   });
 }
 
-/// Panels as wide as they can be, the last one less, so that kPointwiseStep divides their begins.
-template <typename Each>
-HWY_INLINE void for_each_wide_panel(std::int64_t channels, const Each& each) {
-  constexpr std::int64_t kWidest = kMostVectors * kLanes;
-  for (std::int64_t begin = 0; begin < channels; begin += kWidest) {
-    const std::int64_t count = std::min(kWidest, channels - begin);
-    each(Panel{begin, static_cast<int>(vectors_of(count)), count});
-  }
-}
-
 std::int64_t panel_floats(const Pointwise& layer, const Panel& panel) {
   return panel.vectors * kLanes * (1 + layer.in);
 }

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 /// Raised whenever decoding, resizing or the engine is changed so that features come out otherwise:
 /// part of the cache's key.
-constexpr int kPixelVersion = 2;
+constexpr int kPixelVersion = 3;
 
 /// One row of features to make.
 struct Item {
@@ -31,8 +31,13 @@ struct Item {
 
 /// What distinguishes the features of one request from another's.
 Digest fingerprint_of(const FeatureRequest& request) {
-  return Sha256()
-      .update(fingerprint(request.base->graph, request.base->weights).hex())
+  Sha256 hash;
+  if (request.ranges != nullptr) {
+    for (const auto& [value, range] : *request.ranges) {
+      hash.update(fmt::format("{} {:a} {:a} ", value, range.low, range.high));
+    }
+  }
+  return hash.update(fingerprint(request.base->graph, request.base->weights).hex())
       .update(to_json(request.preprocessing))
       .update(fmt::format("orientation {} version {}", static_cast<int>(request.orientation),
                           kPixelVersion))
@@ -127,7 +132,7 @@ class Extraction {
       Digest content, pixels;
     };
     std::vector<Filled> filled(missing_.size());
-    BatchRunner runner(request_.base->graph, request_.base->weights, pool_);
+    BatchRunner runner(request_.base->graph, request_.base->weights, pool_, request_.ranges);
     const auto fill = [&](std::size_t i, std::span<float> input) {
       if (stop_.stop_requested()) return false;
       const std::size_t item = missing_[i];

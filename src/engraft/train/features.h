@@ -10,6 +10,7 @@
 #include "engraft/base/hash.h"
 #include "engraft/base/progress.h"
 #include "engraft/base/thread_pool.h"
+#include "engraft/graph/activation_ranges.h"
 #include "engraft/graph/surgery.h"
 #include "engraft/image/preprocessing.h"
 #include "engraft/tensor/tensor.h"
@@ -20,7 +21,8 @@ struct FeatureRequest {
   const Network* base = nullptr;  ///< output: a vector of features
   Preprocessing preprocessing;
   Orientation orientation = Orientation::kUpright;
-  std::filesystem::path cache;  ///< SQLite file; empty: no cache
+  const ActivationRanges* ranges = nullptr;  ///< PlanOptions::ranges
+  std::filesystem::path cache;               ///< SQLite file; empty: no cache
 };
 
 /// What became of a picture.

@@ -89,6 +89,10 @@ void GradientRunner::Impl::loss(const GradientBatch& batch, const LayerRun& run,
   const std::span<const float> output = plan.output(workspace);
   const std::span<float> d_output = plan.d_output(workspace);
   std::ranges::fill(d_output, 0.0f);
+  if (batch.losses) {
+    const std::size_t values = static_cast<std::size_t>(run.pictures) * size;
+    return batch.losses(run.first, output.first(values), d_output.first(values));
+  }
   for (std::size_t p = 0; p < static_cast<std::size_t>(run.pictures); ++p) {
     batch.loss(run.first + p, output.subspan(p * size, size), d_output.subspan(p * size, size));
   }

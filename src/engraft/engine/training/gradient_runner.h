@@ -23,6 +23,10 @@ struct GradientBatch {
   std::function<void(std::size_t i, std::span<float> input)> fill;
   /// Receives the output of picture i and writes the gradient of the batch's loss by it.
   std::function<void(std::size_t i, std::span<const float> output, std::span<float> d_output)> loss;
+  /// In place of `loss`, the same for pictures first, first+1, … of one micro-batch together, whose
+  /// outputs and gradients lie one behind the other: for losses that multiply matrices.
+  std::function<void(std::size_t first, std::span<const float> outputs, std::span<float> d_outputs)>
+      losses{};
   /// Random numbers of picture i, for dropout; without it nothing is dropped.
   DropoutRng dropout;
 };
