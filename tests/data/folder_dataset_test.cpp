@@ -51,6 +51,7 @@ TEST(ClassFolders, PicturesMayLieDeeper) {
 TEST(ClassFolders, HiddenAndSideFilesAreNotSpokenOf) {
   const TemporaryFolder folder;
   put_picture(folder / "cat/1.png");
+  put_picture(folder / "dog/1.png");
   put_picture(folder / ".cache/x.png");
   put_picture(folder / "cat/.thumbs/x.png");
   put_picture(folder / "cat/._1.png");
@@ -60,7 +61,7 @@ TEST(ClassFolders, HiddenAndSideFilesAreNotSpokenOf) {
   put_text(folder / "README", "x");
   put_text(folder / "labels.csv", "x");
   const Dataset dataset = load_dataset(folder.path());
-  EXPECT_THAT(labelled(dataset), ElementsAre("cat/1.png=cat"));
+  EXPECT_THAT(labelled(dataset), ElementsAre("cat/1.png=cat", "dog/1.png=dog"));
   EXPECT_THAT(described(dataset.problems), IsEmpty());
 }
 
@@ -262,7 +263,7 @@ TEST(ClassFolders, PicturesWithoutClassFoldersAreRefusedWithTheWayOut) {
   put_picture(folder / "1.png");
   expect_error(ErrorKind::kBadInput, HasSubstr("make one folder a class, or give a table"),
                [&] { (void)load_dataset(folder.path()); });
-  put_text(folder / "metadata.csv", "1.png,cat");
+  put_text(folder / "animals.csv", "1.png,cat");
   expect_error(ErrorKind::kBadInput, HasSubstr("the CSV that lies there with --labels"),
                [&] { (void)load_dataset(folder.path()); });
 }

@@ -52,6 +52,54 @@ TEST_F(TableDataset, RowsAreTheSamplesInAnyOrder) {
   EXPECT_EQ(dataset.samples[0].path, folder_ / "a.png");
 }
 
+/// A folder with pictures in one folder, which says nothing, and tables under the usual names.
+class UnaskedTable : public ::testing::Test {
+ protected:
+  UnaskedTable() {
+    put_picture(folder_ / "Images/a.png");
+    put_picture(folder_ / "Images/b.png");
+  }
+  std::vector<std::string> loaded(std::vector<std::string> class_names = {}) {
+    return labelled(
+        load_dataset(folder_.path(), {.labels = {}, .class_names = std::move(class_names)}));
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(UnaskedTable, IsReadWhereFoldersDoNotTellClassesApart) {
+  put_text(folder_ / "metadata.csv", "file,label\na.png,cat\nb.png,dog\n");
+  EXPECT_THAT(loaded(), ElementsAre("Images/a.png=cat", "Images/b.png=dog"));
+}
+
+TEST_F(UnaskedTable, LabelsComeBeforeMetadata) {
+  put_text(folder_ / "metadata.csv", "file,label\na.png,cat\nb.png,dog\n");
+  put_text(folder_ / "labels.csv", "file,label\na.png,clean\nb.png,dirty\n");
+  EXPECT_THAT(loaded(), ElementsAre("Images/a.png=clean", "Images/b.png=dirty"));
+}
+
+TEST_F(UnaskedTable, ItsNumbersTakeTheClassNames) {
+  put_text(folder_ / "metadata.csv", "file,label\na.png,0\nb.png,1\n");
+  EXPECT_THAT(loaded({"clean", "dirty"}), ElementsAre("Images/a.png=clean", "Images/b.png=dirty"));
+}
+
+TEST_F(UnaskedTable, IsReadWherePicturesLieBesideIt) {
+  put_picture(folder_ / "c.png");
+  put_text(folder_ / "labels.csv", "file,label\na.png,cat\nb.png,dog\nc.png,cat\n");
+  EXPECT_THAT(loaded(), ElementsAre("Images/a.png=cat", "Images/b.png=dog", "c.png=cat"));
+}
+
+TEST_F(UnaskedTable, IsLeftAloneWhereFoldersTellClassesApart) {
+  put_picture(folder_ / "Others/c.png");
+  put_text(folder_ / "labels.csv", "file,label\na.png,cat\nb.png,dog\n");
+  EXPECT_THAT(loaded(),
+              ElementsAre("Images/a.png=Images", "Images/b.png=Images", "Others/c.png=Others"));
+}
+
+TEST_F(UnaskedTable, WhatIsWrongWithItIsSaid) {
+  put_text(folder_ / "labels.csv", "nothing of use\n");
+  expect_error(ErrorKind::kBadInput, HasSubstr("labels.csv"), [&] { (void)loaded(); });
+}
+
 TEST_F(TableDataset, ProblemsComeByLineAndThenByName) {
   pictures({"a.png", "b.png", "c.png", "d.png", "e.png", "unlisted.png", "below/other.png"});
   put_text(folder_ / "text.png", "no picture");

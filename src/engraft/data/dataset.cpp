@@ -74,6 +74,35 @@ void require_samples(const Dataset& dataset) {
               fmt::format("{}: no labelled picture{}", dataset.folder.string(), why));
 }
 
+/// A table that lies among the pictures under one of the usual names; none: empty.
+fs::path table_inside(const fs::path& folder) {
+  for (const char* name : {"labels.csv", "metadata.csv"}) {
+    if (fs::is_regular_file(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+bool tells_classes_apart(const Dataset& dataset) {
+  return std::ranges::any_of(dataset.samples, [&](const Sample& sample) {
+    return sample.label != dataset.samples.front().label;
+  });
+}
+
+/// By its folders; where they do not tell classes apart, by a table inside.
+Dataset load_unasked(const fs::path& folder, const std::vector<std::string>& class_names) {
+  const fs::path table = table_inside(folder);
+  if (table.empty()) return load_class_folders(folder, class_names);
+  try {
+    Dataset dataset = load_class_folders(folder, class_names);
+    if (tells_classes_apart(dataset)) return dataset;
+  } catch (const Error& error) {
+    const bool of_folders =
+        error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kUsage;
+    if (!of_folders) throw;
+  }
+  return load_label_table(folder, table, class_names);
+}
+
 }  // namespace
 
 std::string_view name_of(Subset subset) {
@@ -118,7 +147,7 @@ Dataset load_dataset(const fs::path& folder, const DatasetOptions& options) {
   require_folder(folder);
   Dataset dataset =
       options.labels.empty()
-          ? load_class_folders(folder, options.class_names)
+          ? load_unasked(folder, options.class_names)
           : load_label_table(folder, find_table(folder, options.labels), options.class_names);
   dataset.folder = folder;
   if (options.class_names.empty()) drop_empty_classes(dataset);

@@ -54,7 +54,8 @@ enum class OnBad { kSkip, kFail };
 
 struct DatasetOptions {
   std::filesystem::path labels;  ///< CSV; relative paths are tried from the folder first, then as
-                                 ///< given. Empty: folder per class
+                                 ///< given. Empty: folder per class, else labels.csv or
+                                 ///< metadata.csv in the folder
   std::vector<std::string>
       class_names;  ///< names for labels 0, 1, … of the CSV, or the order of the classes
 };
@@ -72,7 +73,8 @@ struct DatasetOptions {
 /// Without, one folder per class, directly below or below train/ (training/), val/ (validation/,
 /// valid/) and test/ (testing/), in any case; pictures of a class may lie in folders of its own.
 /// Tables, texts and other well-known side files are passed over; other files that are no pictures
-/// are problems.
+/// are problems. Where folders do not tell at least two classes apart, labels.csv or, without it,
+/// metadata.csv directly in the folder is the CSV.
 ///
 /// Class order: class_names if given, else whole-number labels by value ("1.0" is 1), else by name.
 /// class_names must cover every label, by name or, for whole-number labels, as the names of 0 to
