@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 echo "ImageNet samples, top 1"
-"$engraft" classify --csv --top 1 "$data"/imagenet_samples 2>/dev/null | awk -F, -v classes="$classes" '
+"$engraft" classify --model mobilenet_v2_1.0_224 --csv --top 1 "$data"/imagenet_samples 2>/dev/null | awk -F, -v classes="$classes" '
   BEGIN { while ((getline line < classes) > 0) { split(line, part, "\t"); id[n++] = part[1] } }
   NR > 1 {
     name = $1; sub(".*/", "", name)
@@ -20,7 +20,7 @@ echo "ImageNet samples, top 1"
   }
   END { printf "  %d of %d right, %.1f %%\n", right, all, 100 * right / all }'
 
-train() { "$engraft" train "$@" --no-cache --json 2>/dev/null | tr -d '\n '; echo; }
+train() { "$engraft" train "$@" --model mobilenet_v2_1.0_224 --no-cache --json 2>/dev/null | tr -d '\n '; echo; }
 echo "Streets, 5 folds"
 train "$data/streets" --labels metadata.csv --class-names clean,dirty --folds 5
 echo "Ants and bees, judged on val"

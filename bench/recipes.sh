@@ -14,7 +14,7 @@ cd "$work"
 train() { # NAME ARGUMENTS...
   local name=$1
   shift
-  "$engraft" train "$@" --cache "$work/features.sqlite" --json 2>/dev/null | tr -d '\n ' |
+  "$engraft" train "$@" --model mobilenet_v2_1.0_224 --cache "$work/features.sqlite" --json 2>/dev/null | tr -d '\n ' |
     sed -E 's/.*"accuracy":([0-9.e-]+),"interval":\[([^]]*)\],"n":([0-9]+),"seconds":([0-9.]+).*/\1 \3 \4 \2/' |
     awk -v name="$name" '{ split($4, interval, ",")
       printf "  %-22s %5.1f %%  (95 %% interval %.1f to %.1f %%, n = %d)  %6.1f s\n", name, 100 * $1, 100 * interval[1],

@@ -7,10 +7,10 @@ data=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-streets=("$engraft" train "$data/streets" --labels metadata.csv --class-names "clean,dirty" --out run --json)
+streets=("$engraft" train "$data/streets" --labels metadata.csv --class-names "clean,dirty" --model mobilenet_v2_1.0_224 --out run --json)
 photo=$(find "$data/streets" -name '*.jpg' | sort | head -n 1)
 
-hyperfine --warmup 2 --runs 20 -N --command-name 'classify one photo' "$engraft classify $photo"
+hyperfine --warmup 2 --runs 20 -N --command-name 'classify one photo' "$engraft classify --model mobilenet_v2_1.0_224 $photo"
 hyperfine --warmup 1 --runs 7 --prepare 'rm -rf run*' --command-name 'train on streets, no cache' "${streets[*]} --no-cache"
 hyperfine --warmup 1 --runs 10 --prepare 'rm -rf run*' --command-name 'train on streets, features cached' \
   "${streets[*]} --cache $work/features.sqlite"

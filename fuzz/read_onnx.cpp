@@ -37,5 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const engraft::OnnxModel again = engraft::read_onnx(bytes, "again");
   check(again.network.graph == model.network.graph && again.metadata == model.metadata);
+  try {
+    bytes = engraft::write_onnx(model, engraft::WeightStorage::kCompact);
+  } catch (const engraft::Error& error) {  // names as a compact file gives them
+    check(error.kind() == engraft::ErrorKind::kUsage);
+    return 0;
+  }
+  check(engraft::read_onnx(bytes, "compact").network.graph == model.network.graph);
   return 0;
 }

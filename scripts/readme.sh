@@ -12,7 +12,7 @@ mkdir "$work/bin" "$work/photos"
 ln -s "$engraft" "$work/bin/engraft"
 export PATH=$work/bin:$PATH ENGRAFT_OFFLINE=1 XDG_CACHE_HOME=$work/cache
 
-if ! "$engraft" sample "$work/probe" --count 2 2>/dev/null || ! "$engraft" classify "$work/probe" >/dev/null 2>&1; then
+if ! "$engraft" sample "$work/probe" --count 2 2>/dev/null || ! "$engraft" classify --model mobilenet_v2_1.0_224 "$work/probe" >/dev/null 2>&1; then
   echo "skipped: the pre-trained weights are not here (set ENGRAFT_MODELS)"
   exit 77
 fi

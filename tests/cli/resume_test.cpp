@@ -147,6 +147,31 @@ TEST_F(Resume, FinishedFoldsAreNotTrainedAgain) {
   EXPECT_EQ(marked, kEach);
 }
 
+TEST_F(Resume, AnInt8RunEndsInTheSameBits) {
+  options_.insert(options_.end(), {"--precision", "int8"});
+  kill_with_two_checkpoints();
+  expect_same_as_undisturbed({"--threads", "1"});
+}
+
+TEST_F(Resume, FinishedFoldsOfAnInt8RunAreJudgedInBothPrecisions) {
+  options_[3] = "4";
+  options_.insert(options_.end(), {"--folds", "2", "--precision", "int8"});
+  kill_when([&] { return !saved("fold1-result").empty() && !saved("fold2-0").empty(); });
+  const SafetensorsFile result =
+      read_safetensors(saved("fold1-result").at(0), DigestRule::kRequired);
+  EXPECT_TRUE(result.tensors.contains("probabilities_float32"));
+  EXPECT_NE(result.tensors.at("probabilities_float32"), result.tensors.at("probabilities"));
+  const ProcessResult resumed = resume({"--json"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  auto again = options_;
+  again.insert(again.end(), {"--out", "undisturbed", "--json"});
+  const ProcessResult undisturbed = train(again);
+  ASSERT_EQ(undisturbed.exit_code, 0) << undisturbed.err;
+  expect_same_run(in("runs/photos"), in("undisturbed"));
+  EXPECT_EQ(nlohmann::json::parse(resumed.out)["float32"],
+            nlohmann::json::parse(undisturbed.out)["float32"]);
+}
+
 TEST_F(Resume, AResultOfAFoldWithAnotherNumberOfEpochsIsNamed) {
   options_[3] = "4";
   options_.insert(options_.end(), {"--folds", "2"});

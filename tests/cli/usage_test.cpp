@@ -34,7 +34,7 @@ TEST(Usage, HelpTeachesTheFirstCommands) {
 }
 
 TEST(Usage, EveryCommandHasHelp) {
-  for (const char* command : {"classify", "train", "evaluate", "models", "sample"}) {
+  for (const char* command : {"classify", "train", "evaluate", "models", "compact", "sample"}) {
     const auto result = Program().run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr(command));
@@ -67,13 +67,13 @@ TEST(Usage, ModelsListsNamesSizesAndAccuracy) {
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("mobilenet_v2_1.0_224"), HasSubstr("71.8 %"), HasSubstr("3.54 M")));
   const auto list = nlohmann::json::parse(Program().run({"models", "--json"}).out);
-  EXPECT_EQ(list.size(), 22u);
+  EXPECT_EQ(list.size(), 23u);
   EXPECT_EQ(list[0]["name"], "mobilenet_v2_1.0_224");
 }
 
 TEST(Usage, WithoutWeightsOneErrorNamesFileAddressAndFolder) {
   const Program program;
-  const auto result = program.run({"classify", "x.jpg"});
+  const auto result = program.run({"classify", "--model", "mobilenet_v2_1.0_224", "x.jpg"});
   EXPECT_EQ(result.exit_code, 3);
   expect_one_line(result);
   EXPECT_THAT(

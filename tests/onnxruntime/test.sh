@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$work"
 cd "$work"
 cp "$here/package.json" .
-if [[ ! -d node_modules/onnxruntime-node ]] && ! npm install --ignore-scripts --no-package-lock --no-audit --no-fund --silent; then
+if [[ ! -d node_modules/onnxruntime-node ]] && ! npm install --fetch-retries=0 --ignore-scripts --no-package-lock --no-audit --no-fund --silent; then
   echo "skipped: onnxruntime-node cannot be installed here"
   [[ -n ${CI:-} ]] && exit 1
   exit 77
@@ -28,5 +28,11 @@ else
 fi
 "$dump" run/model.onnx . "${pictures[@]}"
 node "$here/compare.mjs" run/model.onnx .
+# A compact file, and the one that is part of the program.
+"$engraft" compact run/model.onnx --out compact.onnx --overwrite
+"$dump" compact.onnx . "${pictures[@]}"
+node "$here/compare.mjs" compact.onnx .
+"$dump" engraft-mini . "${pictures[@]}"
+node "$here/compare.mjs" "$here/../../assets/engraft-mini.onnx" .
 "$dump" --operators operators
 node "$here/compare.mjs" operators/model.onnx operators

@@ -55,6 +55,19 @@ TEST(HtmlReport, IsBalancedMarkup) {
   EXPECT_EQ(read_markup(html_report(record_of_classes(120))).error, "");
 }
 
+TEST(HtmlReport, SaysWhatAModelInIntegersWouldDoInFloats) {
+  RunRecord run = sample_record();
+  EXPECT_THAT(html_report(run), Not(HasSubstr("float32")));
+  run.in_floats = run.evaluation;
+  run.in_floats->accuracy = {.value = 0.125, .low = 0.0625, .high = 0.25};
+  run.in_floats->correct = run.in_floats->n - 1;
+  const std::string page = html_report(run);
+  EXPECT_EQ(read_markup(page).error, "");
+  EXPECT_THAT(page, HasSubstr("In float32 it is <strong class=\"number\">12.5 %</strong>"));
+  EXPECT_THAT(page, HasSubstr("6.2 to 25.0 %"));
+  EXPECT_THAT(page, HasSubstr(", 1 mistake</p>"));
+}
+
 TEST(HtmlReport, RefersToNothingOutside) {
   const std::string page = html_report(sample_record());
   EXPECT_THAT(page, Not(HasSubstr("http")));

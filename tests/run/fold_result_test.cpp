@@ -48,6 +48,27 @@ TEST(FoldResults, ComeBackAsTheyWere) {
   EXPECT_TRUE(std::isnan(read.history[1].val_loss));
 }
 
+TEST(FoldResults, OfAnInt8RunHaveBothProbabilities) {
+  FoldShape shape = kShape;
+  shape.precision = Precision::kInt8;
+  FoldResult fold = result();
+  fold.in_floats = Tensor(Shape{3, 2});
+  for (float& p : fold.in_floats.values()) p = 0.75f;
+  const SafetensorsFile file = to_safetensors(fold);
+  EXPECT_EQ(to_safetensors(fold_result_from(file, shape)), file);
+  expect_damaged(file, "other tensors than probabilities and history");
+  const auto refused = [&](const SafetensorsFile& damaged, const std::string& what) {
+    expect_error(ErrorKind::kBadInput, HasSubstr(what),
+                 [&] { (void)fold_result_from(damaged, shape); });
+  };
+  refused(to_safetensors(result()),
+          "other tensors than probabilities and history and probabilities_float32");
+  fold.in_floats.values()[1] = std::nanf("");
+  refused(to_safetensors(fold), "probabilities_float32 beyond 0 and 1");
+  fold.in_floats = Tensor(Shape{2, 2});
+  refused(to_safetensors(fold), "probabilities_float32 are F32 [2,2], not F32 [3,2]");
+}
+
 TEST(FoldResults, AreRefusedWithEpochsThatCannotBe) {
   constexpr double kHuge = std::numeric_limits<double>::max();
   for (const double epoch : {2.0, 0.0, -1.0, 1.5, kHuge, -kHuge, std::nan(""), HUGE_VAL}) {

@@ -20,10 +20,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 TEST(Zoo, ListsEveryPublishedMobileNetV2WithTheDefaultFirst) {
-  ASSERT_EQ(zoo().size(), 22u);
+  ASSERT_EQ(zoo().size(), 23u);
   EXPECT_EQ(zoo().front().name, kDefaultModel);
   std::set<std::string> names, files;
-  for (const ZooEntry& entry : zoo()) {
+  for (const ZooEntry& entry : zoo().first(22)) {
+    EXPECT_FALSE(entry.embedded()) << entry.name;
     names.insert(entry.name);
     files.insert(entry.file);
     EXPECT_TRUE(entry.url.starts_with("https://")) << entry.name;
@@ -37,6 +38,17 @@ TEST(Zoo, ListsEveryPublishedMobileNetV2WithTheDefaultFirst) {
   EXPECT_FALSE(names.contains("mobilenet_v2_1.4_192"));
 }
 
+TEST(Zoo, TheEmbeddedModelIsLastAndHasNoAddress) {
+  const ZooEntry& entry = zoo().back();
+  EXPECT_EQ(entry.name, kEmbeddedModel);
+  EXPECT_TRUE(entry.embedded());
+  EXPECT_EQ(entry.url, "");
+  EXPECT_EQ(find_entry(kEmbeddedModel), &entry);
+  EXPECT_EQ(find_entry("engraft-mini.onnx"), &entry);
+  EXPECT_GT(entry.image_size, 0);
+  EXPECT_EQ(entry.top1.has_value(), entry.top1_pictures > 0) << "a figure comes with its n";
+}
+
 TEST(Zoo, SaysWhatIsDocumentedAndNothingElse) {
   const ZooEntry* one = find_entry("mobilenet_v2_1.0_224");
   ASSERT_NE(one, nullptr);
@@ -46,7 +58,7 @@ TEST(Zoo, SaysWhatIsDocumentedAndNothingElse) {
   EXPECT_EQ(one->top1, 71.8f);
   EXPECT_EQ(find_entry("mobilenet_v2_0.5_160")->top1, std::nullopt);
   int documented = 0;
-  for (const ZooEntry& entry : zoo()) documented += entry.top1.has_value();
+  for (const ZooEntry& entry : zoo().first(22)) documented += entry.top1.has_value();
   EXPECT_EQ(documented, 10);
   EXPECT_EQ(find_entry("mobilenet_v3"), nullptr);
 }

@@ -4,13 +4,16 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "choice.h"
 #include "commands.h"
 #include "engraft/base/utf8.h"
 #include "engraft/data/csv.h"
 #include "engraft/data/listing.h"
+#include "engraft/model/calibrate_model.h"
 #include "engraft/model/classifier.h"
+#include "evaluation_output.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -26,6 +29,7 @@ struct ClassifyArguments {
   std::vector<fs::path> pictures;
   int top = 5;
   NetworkOptions network;
+  PrecisionOption precision;
   OutputOptions output;
 };
 
@@ -171,16 +175,39 @@ std::string for_people(const std::vector<Answer>& answers, const std::vector<std
                                                             : as_blocks(answers);
 }
 
+/// What to classify in. A model without ranges, where 8-bit integers are asked for, gets them from
+/// the pictures.
+Precision ready_for_precision(Model& model, const ClassifyArguments& arguments,
+                              const std::vector<Answer>& answers, const std::stop_token& stop) {
+  const Precision precision = arguments.precision.precision.value_or(model.precision);
+  if (precision != Precision::kInt8 || !model.ranges.empty()) return precision;
+  std::vector<fs::path> pictures;
+  for (const Answer& answer : answers) {
+    if (answer.error.empty()) pictures.push_back(answer.file);
+  }
+  ThreadPool pool(arguments.network.threads);
+  try {
+    give_ranges(model, arguments.network.orientation, pictures, pool, stop);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kBadInput) throw;
+    return Precision::kFloat32;  // none can be read: each says why
+  }
+  print_aside(calibration_notice(std::min(pictures.size(), kCalibrationPictures)));
+  return precision;
+}
+
 int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
   std::vector<Answer> answers = expand(arguments.pictures);
   fs::path model_file;
   {
     TerminalProgress progress;
-    model_file = arguments.network.find(progress, stop);
+    model_file = arguments.network.find(progress, stop).file;
   }
-  const Classifier classifier(
-      load_model(model_file, arguments.network.load()),
-      {.threads = arguments.network.threads, .orientation = arguments.network.orientation});
+  Model model = load_model(model_file, arguments.network.load());
+  const Precision precision = ready_for_precision(model, arguments, answers, stop);
+  const Classifier classifier(std::move(model), {.threads = arguments.network.threads,
+                                                 .orientation = arguments.network.orientation,
+                                                 .precision = precision});
   const auto& labels = classifier.model().labels;
   if (labels.empty()) {
     throw Error(ErrorKind::kBadInput,
@@ -212,6 +239,9 @@ void declare_classify(CLI::App& app, Command& command) {
       ->type_name("N")
       ->check(between(1, 1'000'000));
   arguments->network.declare(*sub);
+  arguments->precision.declare(
+      *sub,
+      "float32, or int8, which is faster and a little less exact [what the model was made for]");
   arguments->output.declare(*sub);
   sub->footer(R"(Examples:
   engraft classify photo.jpg

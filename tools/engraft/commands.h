@@ -22,8 +22,10 @@ void declare_program(CLI::App& app);
 void declare_classify(CLI::App& app, Command& command);
 void declare_train(CLI::App& app, Command& command);
 void declare_find_lr(CLI::App& app, Command& command);
+void declare_distill(CLI::App& app, Command& command);
 void declare_evaluate(CLI::App& app, Command& command);
 void declare_models(CLI::App& app, Command& command);
+void declare_compact(CLI::App& app, Command& command);
 void declare_sample(CLI::App& app, Command& command);
 
 }  // namespace engraft::cli

@@ -14,18 +14,20 @@ namespace {
 struct EvaluateArguments {
   DatasetArguments dataset;
   NetworkOptions network;
+  PrecisionOption precision;
   OutputOptions output;
 };
 
 int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
   TerminalProgress progress;
-  const std::filesystem::path model = arguments.network.find(progress, stop);
+  const std::filesystem::path model = arguments.network.find(progress, stop).file;
   const EvaluateSummary summary =
       evaluate_run({.pictures = arguments.dataset.folder,
                     .dataset = {.labels = arguments.dataset.labels, .class_names = {}},
                     .on_bad = arguments.dataset.on_bad,
                     .model = model,
                     .load = arguments.network.load(),
+                    .precision = arguments.precision.precision,
                     .orientation = arguments.network.orientation,
                     .threads = arguments.network.threads},
                    progress, stop);
@@ -35,9 +37,14 @@ int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
         "Warning: the model was trained on {} of these pictures; the figures flatter it.\n",
         summary.seen_in_training));
   }
+  if (summary.calibrated_on > 0) print_aside(calibration_notice(summary.calibrated_on));
   if (arguments.output.json) {
     nlohmann::ordered_json result{{"model", model.string()}};
     result.update(accuracy_json(summary.evaluation));
+    if (summary.in_floats) {
+      result["precision"] = name_of(summary.precision);
+      result[name_of(Precision::kFloat32)] = accuracy_json(*summary.in_floats);
+    }
     result["seconds"] = summary.seconds;
     result["balanced_accuracy"] = summary.evaluation.balanced_accuracy.value;
     result["seen_in_training"] = summary.seen_in_training;
@@ -46,8 +53,9 @@ int evaluate(const EvaluateArguments& arguments, const std::stop_token& stop) {
   } else if (arguments.output.csv) {
     print_result(per_class_csv(summary.evaluation));
   } else {
-    print_result(
-        evaluation_text(summary.evaluation, fmt::format("{} pictures", summary.evaluation.n)));
+    print_result(evaluation_text({.evaluation = summary.evaluation,
+                                  .on = fmt::format("{} pictures", summary.evaluation.n),
+                                  .in_floats = summary.in_floats}));
   }
   return 0;
 }
@@ -62,6 +70,9 @@ void declare_evaluate(CLI::App& app, Command& command) {
   arguments->network.declare(*sub);
   sub->get_option("--model")->required();
   sub->get_option("PICTURES")->required();
+  arguments->precision.declare(
+      *sub,
+      "float32, or int8, beside which float32's accuracy is printed [what the model was made for]");
   arguments->output.declare(*sub);
   sub->footer(R"(Examples:
   engraft evaluate --model runs/photos/model.onnx test/

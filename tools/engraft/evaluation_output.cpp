@@ -105,13 +105,26 @@ std::string per_class_csv(const Evaluation& evaluation) {
   return text;
 }
 
-std::string evaluation_text(const Evaluation& evaluation, const std::string& evaluated_on) {
-  std::string text = fmt::format("{}  {}, {} of {}\n", bold("Accuracy"),
-                                 percent(evaluation.accuracy), evaluation.correct, evaluated_on);
+std::string evaluation_text(const Evaluated& evaluated) {
+  const Evaluation& evaluation = evaluated.evaluation;
+  std::string text = fmt::format("{}  {}, {} of {}{}\n", bold("Accuracy"),
+                                 percent(evaluation.accuracy), evaluation.correct, evaluated.on,
+                                 evaluated.in_floats ? ", in 8-bit integers" : "");
+  if (evaluated.in_floats) {
+    text += fmt::format("float32   {}, {} of the same {}\n", percent(evaluated.in_floats->accuracy),
+                        evaluated.in_floats->correct, evaluated.in_floats->n);
+  }
   text += fmt::format("Balanced  {}\n", percent(evaluation.balanced_accuracy));
   if (evaluation.top_k > 0)
     text += fmt::format("Top {}     {}\n", evaluation.top_k, percent(evaluation.top_k_accuracy));
   return text + class_table(evaluation) + confusion_lines(evaluation);
+}
+
+std::string calibration_notice(std::size_t pictures) {
+  return fmt::format(
+      "The model brings no scales for 8-bit integers; {} set them. One that was trained with "
+      "--precision int8 brings its own.\n",
+      pictures == 1 ? "this picture" : fmt::format("{} of these pictures", pictures));
 }
 
 }  // namespace engraft::cli

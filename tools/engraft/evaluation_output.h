@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,8 +16,17 @@ namespace engraft::cli {
 /// label,n,predicted,precision,precision_low,…: a row a class.
 [[nodiscard]] std::string per_class_csv(const Evaluation& evaluation);
 
+/// What evaluation_text() tells of.
+struct Evaluated {
+  const Evaluation& evaluation;
+  std::string on;                              ///< "47 validation pictures"
+  const std::optional<Evaluation>& in_floats;  ///< where `evaluation` is in 8-bit integers
+};
+
 /// Accuracy and its kin, the classes, and who was taken for whom: for a terminal.
-[[nodiscard]] std::string evaluation_text(const Evaluation& evaluation,
-                                          const std::string& evaluated_on);
+[[nodiscard]] std::string evaluation_text(const Evaluated& evaluated);
+
+/// What to say of a model that had to be calibrated on so many of the pictures that it is given.
+[[nodiscard]] std::string calibration_notice(std::size_t pictures);
 
 }  // namespace engraft::cli

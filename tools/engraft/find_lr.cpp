@@ -262,7 +262,7 @@ int find_lr(const CLI::App& sub, const FindLrArguments& arguments, const std::st
   TerminalProgress progress;
   FindRateRequest request = make_request(arguments);
   validate(request);  // before a download
-  request.train.base = arguments.network.find(progress, stop);
+  request.train.base = arguments.network.find(progress, stop).file;
   const FindRateSummary summary = find_rate_run(request, progress, stop);
   print_problems(summary.problems);
   if (arguments.output.json) {

@@ -24,8 +24,10 @@ int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
   engraft::cli::declare_classify(app, command);
   engraft::cli::declare_train(app, command);
   engraft::cli::declare_find_lr(app, command);
+  engraft::cli::declare_distill(app, command);
   engraft::cli::declare_evaluate(app, command);
   engraft::cli::declare_models(app, command);
+  engraft::cli::declare_compact(app, command);
   engraft::cli::declare_sample(app, command);
   try {
     app.parse(argc, argv);

@@ -4,7 +4,6 @@
 
 #include "choice.h"
 #include "engraft/base/utf8.h"
-#include "engraft/zoo/zoo.h"
 #include "terminal.h"
 
 namespace engraft::cli {
@@ -35,16 +34,28 @@ void NetworkOptions::declare(CLI::App& command) {
       "Take pictures as stored, not turned upright by their EXIF orientation");
 }
 
-std::filesystem::path NetworkOptions::find(Progress& progress, const std::stop_token& stop) const {
-  return find_model(model.empty() ? std::string(kDefaultModel) : model, places_from_environment(),
-                    progress, stop);
+DefaultModel NetworkOptions::find(Progress& progress, const std::stop_token& stop) const {
+  const ZooPlaces places = places_from_environment();
+  if (!model.empty()) {
+    return {
+        .file = find_model(model, places, progress, stop), .name = model, .notice = {}, .note = {}};
+  }
+  DefaultModel found = find_default_model(places, progress, stop);
+  if (!found.notice.empty()) print_aside(printable(found.notice) + "\n");
+  return found;
+}
+
+void PrecisionOption::declare(CLI::App& command, const std::string& what) {
+  command.add_option("--precision", precision, what)
+      ->transform(choice<Precision>({{"float32", Precision::kFloat32}, {"int8", Precision::kInt8}}))
+      ->type_name("float32|int8");
 }
 
 void DatasetArguments::declare(CLI::App& command) {
   command.add_option(
       "PICTURES", folder,
       "Folder of pictures: one folder per class (also under train/, val/, test/), or "
-      "any, with --labels");
+      "any, with labels.csv or metadata.csv in it, or with --labels");
   command
       .add_option("--labels", labels,
                   "CSV of file name and label; looked for in the folder of pictures, too")

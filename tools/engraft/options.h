@@ -10,6 +10,7 @@
 #include "engraft/base/progress.h"
 #include "engraft/data/dataset.h"
 #include "engraft/model/model.h"
+#include "engraft/zoo/zoo.h"
 
 namespace engraft::cli {
 
@@ -22,8 +23,16 @@ struct NetworkOptions {
 
   void declare(CLI::App& command);
   [[nodiscard]] LoadOptions load() const { return {.image_size = image_size}; }
-  /// The model's file; downloads it where need be.
-  [[nodiscard]] std::filesystem::path find(Progress& progress, const std::stop_token& stop) const;
+  /// The model's file; downloads it where need be. Where the default was asked for and another took
+  /// its place, that is said on standard error.
+  [[nodiscard]] DefaultModel find(Progress& progress, const std::stop_token& stop) const;
+};
+
+/// --precision: what a network is computed in.
+struct PrecisionOption {
+  std::optional<Precision> precision;  ///< none: not given
+
+  void declare(CLI::App& command, const std::string& what);
 };
 
 /// Pictures with labels: the folder, --labels, --on-bad.

@@ -17,11 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What `--resume` needs to say the same again: the words and where they were said.
-std::string command_json(const Command& command) {
+/// What `--resume` needs to say the same again: the words, where they were said, and the model that
+/// was found for whoever named none.
+std::string command_json(const Command& command, const DefaultModel& base) {
   return nlohmann::ordered_json{{"engraft", kVersion},
                                 {"directory", fs::current_path().string()},
-                                {"command", command.words}}
+                                {"command", command.words},
+                                {"model", base.name},
+                                {"model_note", base.note}}
              .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
          "\n";
 }
@@ -43,10 +46,13 @@ TrainSummary run_or_explain(const TrainRequest& request, Progress& progress,
 int train(TrainRequest request, const TrainArguments& arguments, const Command& command) {
   TerminalProgress progress;
   validate(request);  // before a download
-  request.command = command_json(command);
+  DefaultModel base;
   if (request.recipe != RecipeKind::kFromScratch) {
-    request.base = arguments.network.find(progress, command.stop);
+    base = arguments.network.find(progress, command.stop);
+    if (!arguments.base_note.empty()) base.note = arguments.base_note;
+    set_base(request, base);
   }
+  request.command = command_json(command, base);
   const TrainSummary summary = run_or_explain(request, progress, command.stop);
   print_problems(summary.problems);
   if (arguments.output.json) {

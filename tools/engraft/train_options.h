@@ -23,6 +23,7 @@ struct TrainArguments {
   std::string class_names;
   NetworkOptions network;
   OutputOptions output;
+  PrecisionOption precision;
   TrainRequest request;
   std::optional<float> dropout;
   std::optional<float> weight_decay, label_smoothing;
@@ -32,6 +33,7 @@ struct TrainArguments {
   bool no_cache = false;
   std::filesystem::path out;
   std::filesystem::path resume;
+  std::string base_note;  ///< of a run that is resumed: what it says of its base
 };
 
 /// Declares all of them. Returns the subcommand.
@@ -45,5 +47,8 @@ void note_given(const CLI::App& command, TrainArguments& arguments);
 
 /// What they ask for, but for the base, the command and whether to resume.
 [[nodiscard]] TrainRequest make_request(const TrainArguments& arguments);
+
+/// Sets the base, and says in args.json which it is.
+void set_base(TrainRequest& request, const DefaultModel& base);
 
 }  // namespace engraft::cli

@@ -33,6 +33,10 @@ std::string history_text(const TrainSummary& summary) {
 void print_json(const TrainSummary& summary) {
   nlohmann::ordered_json result{{"run", summary.run.string()}};
   result.update(accuracy_json(summary.evaluation));
+  if (summary.in_floats) {
+    result["precision"] = name_of(summary.precision);
+    result[name_of(Precision::kFloat32)] = accuracy_json(*summary.in_floats);
+  }
   result["seconds"] = summary.seconds;
   if (!summary.folds.empty()) result["folds"] = summary.folds;
   result["recipe"] = summary.recipe.empty() ? "head" : summary.recipe;
@@ -48,8 +52,9 @@ void print_json(const TrainSummary& summary) {
 }
 
 void print_for_people(const TrainSummary& summary) {
-  std::string text =
-      history_text(summary) + evaluation_text(summary.evaluation, summary.evaluated_on);
+  std::string text = history_text(summary) + evaluation_text({.evaluation = summary.evaluation,
+                                                              .on = summary.evaluated_on,
+                                                              .in_floats = summary.in_floats});
   if (!summary.folds.empty()) {
     text += "\nFolds:";
     for (const double fold : summary.folds) text += fmt::format("  {:.1f} %", 100 * fold);

@@ -66,6 +66,7 @@ std::string arguments_json(const TrainArguments& arguments, const TrainRequest& 
   nlohmann::ordered_json json = pictures_json(arguments, request);
   json.update(head_json(request));
   json.update(tune_json(request));
+  if (request.precision != Precision::kFloat32) json["precision"] = name_of(request.precision);
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
@@ -80,6 +81,7 @@ TrainRequest make_request(const TrainArguments& arguments) {
   request.load = arguments.network.load();
   request.orientation = arguments.network.orientation;
   request.threads = arguments.network.threads;
+  request.precision = arguments.precision.precision.value_or(Precision::kFloat32);
   request.cache = cache_file(arguments);
   request.run =
       arguments.out.empty() ? fs::path("runs") / run_name(request.pictures) : arguments.out;
@@ -102,6 +104,14 @@ TrainRequest make_request(const TrainArguments& arguments) {
   }
   request.arguments = arguments_json(arguments, request);
   return request;
+}
+
+void set_base(TrainRequest& request, const DefaultModel& base) {
+  request.base = base.file;
+  request.base_note = base.note;
+  auto json = nlohmann::ordered_json::parse(request.arguments);
+  json["model"] = base.name;
+  request.arguments = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace engraft::cli

@@ -35,6 +35,11 @@ void read_command(const fs::path& file, Command& command,
     go_to(json.at("directory").get<std::string>());
     declare_train_options(app, arguments);
     app.parse(std::vector<std::string>(command.words.rbegin(), command.words.rend()));
+    // What was the default then is the model now, whatever the network says today.
+    if (arguments->network.model.empty()) {
+      arguments->network.model = json.value("model", std::string(kDefaultModel));
+    }
+    arguments->base_note = json.value("model_note", std::string());
     note_given(*app.get_subcommand("train"), *arguments);
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorKind::kBadInput,

@@ -17,6 +17,12 @@ struct OnnxPreprocessing {
   bool swap_red_blue = false;  ///< the network wants BGR
 };
 
+/// How weights lie in a file.
+enum class WeightStorage {
+  kFloat,    ///< float32, bit for bit
+  kCompact,  ///< rounded, in about a quarter of the bytes
+};
+
 struct OnnxModel {
   Network network;
   OnnxPreprocessing preprocessing;
@@ -32,7 +38,13 @@ struct OnnxModel {
 /// weights that it uses, the same bits. Equal input gives equal bytes. Throws Error(kUsage) for a
 /// network that does not take [H,W,3] and for names that collide in ONNX, where values and
 /// parameters share one space; what check_weights throws.
-[[nodiscard]] Bytes write_onnx(const OnnxModel& model);
+///
+/// A compact file is a quarter as large, and as much ONNX: large kernels are int8 with a scale per
+/// output channel (DequantizeLinear; |error| ≤ scale / 2, scale = max|w| / 127), small and
+/// depthwise ones float16 (Cast), biases and batch norm float32. Reading gives the same Graph with
+/// the rounded weights.
+[[nodiscard]] Bytes write_onnx(const OnnxModel& model,
+                               WeightStorage storage = WeightStorage::kFloat);
 
 /// Reads what write_onnx writes. Throws Error(kBadInput) for damaged or truncated bytes and
 /// Error(kUnsupported), naming the node, for ONNX that engraft did not write. `name` stands at the

@@ -37,6 +37,12 @@ inline constexpr std::string_view kGateSuffix = "/unsqueezed";    ///< [N,C,1,1]
 inline constexpr std::string_view kRatioSuffix = "/ratio";        ///< of a dropout
 inline constexpr std::string_view kMeanSuffix = "/mean";  ///< [N,C,1,1], before it is flattened
 
+// Of parameters in compact files: what lies there, and what makes floats under the own name of it.
+inline constexpr std::string_view kInt8Suffix = "/int8";
+inline constexpr std::string_view kScaleSuffix = "/int8_scale";
+inline constexpr std::string_view kHalfSuffix = "/float16";
+inline constexpr std::string_view kUnpackedSuffix = "/unpacked";
+
 inline constexpr int kOpset = 13;
 inline constexpr int kHardSwishOpset = 14;  ///< of networks with a HardSwish, which came with it
 inline constexpr int kIrVersion = 7;        ///< the one that opsets 13 and 14 came with

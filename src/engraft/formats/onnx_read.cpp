@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engraft/base/error.h"
@@ -14,6 +15,7 @@
 #include "engraft/formats/onnx_layout.h"
 #include "engraft/formats/onnx_node.h"
 #include "engraft/formats/onnx_scan.h"
+#include "engraft/formats/onnx_tensors.h"
 #include "engraft/graph/shape_inference.h"
 
 namespace engraft {
@@ -28,12 +30,11 @@ constexpr std::int64_t kMaxSide = 1 << 14;
 class Reader {
  public:
   Reader(const ::onnx::ModelProto& model, OnnxModel& result)
-      : in_(model.graph()), model_(model), result_(result) {}
+      : in_(model.graph()), model_(model), result_(result), tensors_(in_) {}
 
   void read() {
     check_versions();
     read_metadata();
-    index_initializers();
     read_input();
     read_preprocessing();
     while (next_ < in_.node_size()) read_node(in_.node(next_++));
@@ -56,14 +57,6 @@ class Reader {
     for (const auto& entry : model_.metadata_props()) {
       if (!result_.metadata.emplace(entry.key(), entry.value()).second) {
         damaged(fmt::format("metadata {} is there twice", entry.key()));
-      }
-    }
-  }
-
-  void index_initializers() {
-    for (const ::onnx::TensorProto& tensor : in_.initializer()) {
-      if (!initializers_.emplace(tensor.name(), &tensor).second) {
-        damaged(fmt::format("initializer {} is there twice", tensor.name()));
       }
     }
   }
@@ -101,8 +94,8 @@ class Reader {
       NodeReader gather = expect("Gather", x);
       gather.require_int("axis", 3);
       gather.finish(2);
-      require_integers(gather, 1, std::array<std::int64_t, 3>{2, 1, 0},
-                       "orders channels otherwise than blue, green, red");
+      tensors_.require_integers(gather, 1, std::array<std::int64_t, 3>{2, 1, 0},
+                                "orders channels otherwise than blue, green, red");
       result_.preprocessing.swap_red_blue = true;
       x = gather.output();
     }
@@ -120,57 +113,11 @@ class Reader {
     values_.emplace(transpose.output(), graph_.input());
   }
 
-  /// The input must be an initializer of these values, else the node is refused with `complaint`.
-  void require_integers(const NodeReader& node, int input, std::span<const std::int64_t> values,
-                        const std::string& complaint) const {
-    const ::onnx::TensorProto& tensor = initializer(node, input);
-    if (tensor.data_type() != ::onnx::TensorProto::INT64 ||
-        tensor.raw_data().size() != values.size_bytes() ||
-        std::memcmp(tensor.raw_data().data(), values.data(), values.size_bytes()) != 0) {
-      node.unsupported(complaint);
-    }
-  }
-
-  [[nodiscard]] const ::onnx::TensorProto& initializer(const NodeReader& node, int input) const {
-    const std::string& name = node.input(input);
-    const auto found = initializers_.find(name);
-    if (found == initializers_.end()) {
-      node.unsupported(fmt::format("its input {} is not an initializer", name));
-    }
-    return *found->second;
-  }
-
-  /// Extents and floats of an initializer, its size checked.
-  [[nodiscard]] std::vector<float> floats(const NodeReader& node, int input, Shape& shape) const {
-    const ::onnx::TensorProto& tensor = initializer(node, input);
-    if (tensor.data_type() != ::onnx::TensorProto::FLOAT || tensor.dims_size() > 4 ||
-        tensor.data_location() == ::onnx::TensorProto::EXTERNAL) {
-      node.unsupported(
-          fmt::format("{} is not a float tensor of up to 4 axes inside the file", tensor.name()));
-    }
-    shape = Shape(std::vector<std::int64_t>(tensor.dims().begin(), tensor.dims().end()));
-    const std::string& raw = tensor.raw_data();
-    if (static_cast<std::uint64_t>(shape.elements()) != raw.size() / sizeof(float) ||
-        raw.size() % sizeof(float) != 0) {
-      damaged(fmt::format("{} {} has {} bytes", tensor.name(), shape.to_string(), raw.size()));
-    }
-    std::vector<float> values(raw.size() / sizeof(float));
-    if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
-    return values;
-  }
-
   [[nodiscard]] std::array<float, 3> read_triple(const NodeReader& node) const {
     Shape shape;
-    const std::vector<float> values = floats(node, 1, shape);
+    const std::vector<float> values = tensors_.floats(node, 1, shape);
     if (shape != Shape{3}) node.unsupported("has not one value a channel");
     return {values[0], values[1], values[2]};
-  }
-
-  [[nodiscard]] float read_scalar(const NodeReader& node, int input) const {
-    Shape shape;
-    const std::vector<float> values = floats(node, input, shape);
-    if (shape != Shape{}) node.unsupported(fmt::format("{} is not a scalar", node.input(input)));
-    return values[0];
   }
 
   [[nodiscard]] ValueId value(const NodeReader& node, int input) const {
@@ -185,7 +132,9 @@ class Reader {
     NodeReader in(proto);
     Node node{.op = Op::kRelu, .name = proto.name()};
     const std::string& type = proto.op_type();
-    if (type == "Conv") {
+    if (type == "DequantizeLinear" || type == "Cast") {
+      return read_packed(in, type);
+    } else if (type == "Conv") {
       read_conv(in, node);
     } else if (type == "BatchNormalization") {
       node.op = Op::kBatchNorm;
@@ -208,16 +157,16 @@ class Reader {
     } else if (type == "Clip") {
       node.op = Op::kRelu6;
       finish(in, node, {.values = 1, .extra = 2});
-      if (read_scalar(in, 1) != 0 || read_scalar(in, 2) != 6) in.unsupported("is not ReLU6");
+      if (tensors_.scalar(in, 1) != 0 || tensors_.scalar(in, 2) != 6)
+        in.unsupported("is not ReLU6");
     } else if (type == "GlobalAveragePool") {
       return read_pool(in);
     } else if (type == "Gemm") {
-      node.op = Op::kDense;
-      finish(in, node, {.values = 1, .parameters = in.input_count() - 1});
+      read_dense(in, node);
     } else if (type == "Dropout") {
       node.op = Op::kDropout;
       finish(in, node, {.values = 1, .extra = 1});
-      node.attributes.rate = read_scalar(in, 1);
+      node.attributes.rate = tensors_.scalar(in, 1);
     } else if (type == "Softmax") {
       node.op = Op::kSoftmax;
       in.require_int("axis", 1);
@@ -226,6 +175,16 @@ class Reader {
       in.unsupported("is an operator that engraft does not write");
     }
     append(in, std::move(node));
+  }
+
+  /// A parameter of a compact file: a constant, and no node of the graph.
+  void read_packed(NodeReader& in, const std::string& type) {
+    if (values_.contains(in.output())) damaged(fmt::format("value {} is there twice", in.output()));
+    if (type == "Cast") {
+      tensors_.read_cast(in);
+    } else {
+      tensors_.read_dequantize(in);
+    }
   }
 
   void read_conv(NodeReader& in, Node& node) {
@@ -252,6 +211,35 @@ class Reader {
     }
   }
 
+  void read_dense(NodeReader& in, Node& node) {
+    node.op = Op::kDense;
+    const bool transposed = in.take_optional_int("transB").value_or(0) != 0;
+    const std::string name = in.input(1);
+    const bool known = result_.network.weights.contains(name);
+    if (known && transposed != transposed_.contains(name)) {
+      in.unsupported(fmt::format("takes {} the other way round than a node before it", name));
+    }
+    finish(in, node, {.values = 1, .parameters = in.input_count() - 1});
+    if (transposed && !known) transpose(in, name);
+  }
+
+  /// A kernel that lies there as [outputs, inputs].
+  void transpose(const NodeReader& in, const std::string& name) {
+    Weights& weights = result_.network.weights;
+    if (!weights.contains(name) || weights.at(name).shape().rank() != 2) {
+      in.unsupported(fmt::format("transposes {}, which is no kernel", name));
+    }
+    const Tensor& kernel = weights.at(name);
+    const std::int64_t outputs = kernel.shape()[0], inputs = kernel.shape()[1];
+    Tensor own(Shape{inputs, outputs});
+    oihw_to_hwio(kernel.values(), own.values(),
+                 {.area = 1,
+                  .inputs = static_cast<std::size_t>(inputs),
+                  .outputs = static_cast<std::size_t>(outputs)});
+    weights.set(name, std::move(own));
+    transposed_.insert(name);
+  }
+
   /// ONNX would broadcast others over NCHW, which is not what the graph does.
   void require_equal_shapes(const NodeReader& in, const Node& node) const {
     const Shape& a = graph_.shape(node.inputs[0]);
@@ -270,8 +258,8 @@ class Reader {
   /// Unsqueeze of a factor a channel, and the Mul that it is for.
   void read_gated(NodeReader& unsqueeze) {
     unsqueeze.finish(2);
-    require_integers(unsqueeze, 1, std::array<std::int64_t, 2>{2, 3},
-                     "adds other axes than a picture's height and width");
+    tensors_.require_integers(unsqueeze, 1, std::array<std::int64_t, 2>{2, 3},
+                              "adds other axes than a picture's height and width");
     if (next_ >= in_.node_size()) damaged("ends with an Unsqueeze");
     const ::onnx::NodeProto& proto = in_.node(next_++);
     NodeReader mul(proto);
@@ -316,7 +304,7 @@ class Reader {
     const std::string& name = in.input(input);
     if (result_.network.weights.contains(name)) return;
     Shape shape;
-    const std::vector<float> values = floats(in, input, shape);
+    const std::vector<float> values = tensors_.floats(in, input, shape);
     if (shape.rank() != 4) {
       result_.network.weights.set(name, Tensor(std::move(shape), values));
       return;
@@ -360,8 +348,9 @@ class Reader {
   const ::onnx::ModelProto& model_;
   OnnxModel& result_;
   Graph graph_;
-  std::map<std::string, const ::onnx::TensorProto*> initializers_;
+  TensorReader tensors_;
   std::map<std::string, ValueId> values_;  ///< by ONNX name
+  std::set<std::string> transposed_;       ///< kernels of dense layers
   int next_ = 0;
 };
 

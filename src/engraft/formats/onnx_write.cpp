@@ -11,6 +11,8 @@
 
 #include "engraft/base/error.h"
 #include "engraft/formats/onnx.h"
+#include "engraft/formats/onnx_build.h"
+#include "engraft/formats/onnx_compact.h"
 #include "engraft/formats/onnx_layout.h"
 #include "engraft/graph/shape_inference.h"
 
@@ -25,37 +27,14 @@ static_assert(std::endian::native == std::endian::little, "raw_data is little-en
   throw Error(ErrorKind::kUsage, "cannot be written as ONNX: " + what);
 }
 
-void set_raw(::onnx::TensorProto& tensor, const void* data, std::size_t bytes) {
-  tensor.set_raw_data(data, bytes);
-}
-
-/// Attributes are set in the order of their names, so that equal graphs give equal bytes whoever
-/// builds them.
-void set_int(::onnx::NodeProto& node, const char* name, std::int64_t value) {
-  ::onnx::AttributeProto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(::onnx::AttributeProto::INT);
-  attribute.set_i(value);
-}
-
-void set_float(::onnx::NodeProto& node, const char* name, float value) {
-  ::onnx::AttributeProto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(::onnx::AttributeProto::FLOAT);
-  attribute.set_f(value);
-}
-
-void set_ints(::onnx::NodeProto& node, const char* name, std::initializer_list<int> values) {
-  ::onnx::AttributeProto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(::onnx::AttributeProto::INTS);
-  for (const int value : values) attribute.add_ints(value);
-}
-
 class Writer {
  public:
-  Writer(const OnnxModel& model, ::onnx::GraphProto& out)
-      : graph_(model.network.graph), weights_(model.network.weights), model_(model), out_(out) {}
+  Writer(const OnnxModel& model, WeightStorage storage, ::onnx::GraphProto& out)
+      : graph_(model.network.graph),
+        weights_(model.network.weights),
+        model_(model),
+        storage_(storage),
+        out_(out) {}
 
   void write() {
     check();
@@ -128,28 +107,10 @@ class Writer {
     set_shape(info, extents);
   }
 
-  struct NodeSpec {
-    const char* op;
-    std::string name;
-    std::vector<std::string> inputs;
-    std::string output;
-  };
-
-  ::onnx::NodeProto& add_node(const NodeSpec& spec) {
-    ::onnx::NodeProto& node = *out_.add_node();
-    node.set_op_type(spec.op);
-    node.set_name(spec.name);
-    for (const std::string& input : spec.inputs) node.add_input(input);
-    node.add_output(spec.output);
-    return node;
-  }
+  ::onnx::NodeProto& add_node(const NodeSpec& spec) { return onnx_format::add_node(out_, spec); }
 
   ::onnx::TensorProto& add_tensor(std::string_view name, std::span<const std::int64_t> extents) {
-    ::onnx::TensorProto& tensor = *out_.add_initializer();
-    tensor.set_name(std::string(name));
-    tensor.set_data_type(::onnx::TensorProto::FLOAT);
-    for (const std::int64_t extent : extents) tensor.add_dims(extent);
-    return tensor;
+    return onnx_format::add_tensor(out_, name, extents);
   }
 
   std::string add_constant(std::string_view name, std::span<const float> values) {
@@ -212,7 +173,7 @@ class Writer {
       case Op::kGlobalAveragePool:
         return write_pool(node);
       case Op::kDense:
-        return static_cast<void>(write_plain(node, "Gemm"));
+        return write_dense(node);
       case Op::kDropout:
         write_plain(node, "Dropout")
             .add_input(add_scalar(node.name + std::string(kRatioSuffix), node.attributes.rate));
@@ -245,6 +206,13 @@ class Writer {
     set_ints(out, "kernel_shape", {a.kernel, a.kernel});
     set_ints(out, "pads", {a.padding.top, a.padding.left, a.padding.bottom, a.padding.right});
     set_ints(out, "strides", {a.stride, a.stride});
+  }
+
+  /// With the channels of int8 first, as in a convolution: ONNX Runtime takes a Gemm of the other
+  /// order for one whose input may be rounded to int8 as well, and is then off by some 1e-3.
+  void write_dense(const Node& node) {
+    ::onnx::NodeProto& out = write_plain(node, "Gemm");
+    if (storage_of(node.parameters[0]) == StoredAs::kInt8) set_int(out, "transB", 1);
   }
 
   void write_relu6(const Node& node) {
@@ -288,25 +256,38 @@ class Writer {
     claim(name);
     const Tensor& tensor = weights_.at(name);
     const Shape& s = tensor.shape();
-    if (s.rank() < 3) {
-      set_raw(add_tensor(name, s.extents()), tensor.data(), tensor.size() * sizeof(float));
+    const StoredAs as = storage_of(name);
+    for (const std::string_view suffix : suffixes_of(as)) claim(name + std::string(suffix));
+    if (s.rank() < 3 && as != StoredAs::kInt8) {
+      add_parameter(out_, {.name = name, .extents = s.extents()}, tensor.values(), as);
       return name;
     }
-    const bool depthwise = s.rank() == 3;
-    const std::array<std::int64_t, 4> extents{s[-1], depthwise ? 1 : s[2], s[0], s[1]};
-    ::onnx::TensorProto& out = add_tensor(name, extents);
+    const std::vector<std::int64_t> extents = outputs_first(s);
+    const std::int64_t area = s.rank() == 2 ? 1 : s[0] * s[1];
     std::vector<float> values(tensor.size());
     hwio_to_oihw(tensor.values(), values,
-                 {.area = static_cast<std::size_t>(s[0] * s[1]),
+                 {.area = static_cast<std::size_t>(area),
                   .inputs = static_cast<std::size_t>(extents[1]),
                   .outputs = static_cast<std::size_t>(extents[0])});
-    set_raw(out, values.data(), values.size() * sizeof(float));
+    add_parameter(out_, {.name = name, .extents = extents}, values, as);
     return name;
+  }
+
+  static std::vector<std::int64_t> outputs_first(const Shape& s) {
+    if (s.rank() == 2) return {s[1], s[0]};
+    return {s[-1], s.rank() == 3 ? 1 : s[2], s[0], s[1]};
+  }
+
+  [[nodiscard]] StoredAs storage_of(const std::string& name) const {
+    const Tensor& tensor = weights_.at(name);
+    return storage_ == WeightStorage::kFloat ? StoredAs::kFloat
+                                             : compact_storage(tensor.shape(), tensor.values());
   }
 
   const Graph& graph_;
   const Weights& weights_;
   const OnnxModel& model_;
+  WeightStorage storage_;
   ::onnx::GraphProto& out_;
   std::vector<std::string> values_;  ///< ONNX name of each value
   std::set<std::string> names_;      ///< all names taken
@@ -334,7 +315,7 @@ void append(Bytes& bytes, const ::google::protobuf::MessageLite& message) {
 
 }  // namespace
 
-Bytes write_onnx(const OnnxModel& model) {
+Bytes write_onnx(const OnnxModel& model, WeightStorage storage) {
   ::onnx::ModelProto head, body;
   head.set_ir_version(kIrVersion);
   head.set_producer_name("engraft");
@@ -345,7 +326,7 @@ Bytes write_onnx(const OnnxModel& model) {
     entry.set_key(key);
     entry.set_value(value);
   }
-  Writer(model, *body.mutable_graph()).write();
+  Writer(model, storage, *body.mutable_graph()).write();
   // Two messages one after the other are one to every reader. With the graph last, a file that was
   // cut short anywhere does not parse.
   Bytes bytes;

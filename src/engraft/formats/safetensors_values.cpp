@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engraft/base/error.h"
+#include "engraft/formats/half.h"
 #include "engraft/formats/safetensors.h"
 
 namespace engraft {
@@ -29,18 +30,6 @@ constexpr std::array<TypeName, 13> kTypes{{{"BOOL", 1},
                                            {"U64", 8},
                                            {"I64", 8},
                                            {"F64", 8}}};
-
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 31u;
-  const std::uint32_t fraction = half & 0x3ffu;
-  if (exponent == 0) {  // zero and subnormals: fraction · 2⁻²⁴
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
-  }
-  const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
 
 template <typename T>
 constexpr DType kTypeOf = DType::kF32;

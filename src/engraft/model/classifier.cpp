@@ -26,10 +26,10 @@ constexpr int kMostOnOnePicture = 4;
 /// with another caller's picture computes his own alone.
 class SingleRunner {
  public:
-  SingleRunner(const Network& network, int threads)
+  SingleRunner(const Network& network, int threads, const ActivationRanges* ranges)
       : team_(std::min(threads, kMostOnOnePicture)),
         plan_(Plan::compile(network.graph, network.weights,
-                            {.batch = 1, .threads = team_.threads()})) {}
+                            {.batch = 1, .threads = team_.threads(), .ranges = ranges})) {}
 
   std::vector<float> run(const Image& fitted, const Preprocessing& preprocessing) {
     Plan::Workspace workspace = take();
@@ -68,8 +68,8 @@ class SingleRunner {
 
 /// Many pictures, a micro-batch a thread.
 struct ManyRunner {
-  ManyRunner(const Network& network, int threads)
-      : pool(threads), batches(network.graph, network.weights, pool) {}
+  ManyRunner(const Network& network, int threads, const ActivationRanges* ranges)
+      : pool(threads), batches(network.graph, network.weights, pool, ranges) {}
   ThreadPool pool;
   BatchRunner batches;
 };
@@ -88,7 +88,18 @@ struct Classifier::Impl {
   Impl(Model given, const ClassifierOptions& options)
       : model(std::move(given)),
         orientation(options.orientation),
-        threads(checked_threads(options.threads)) {}
+        threads(checked_threads(options.threads)),
+        precision(options.precision.value_or(model.precision)) {
+    if (precision != Precision::kInt8 || !model.ranges.empty()) return;
+    throw Error(ErrorKind::kUsage,
+                "this model was not calibrated for 8-bit integers; train it with --precision int8, "
+                "or calibrate() it on pictures of its kind");
+  }
+
+  /// What plans are compiled with.
+  [[nodiscard]] const ActivationRanges* ranges() const {
+    return precision == Precision::kInt8 ? &model.ranges : nullptr;
+  }
 
   void require_labels() const {
     if (!model.labels.empty()) return;
@@ -99,7 +110,7 @@ struct Classifier::Impl {
 
   SingleRunner& single_runner() {
     const std::lock_guard lock(compile_mutex);
-    if (!single) single.emplace(model.network, threads);
+    if (!single) single.emplace(model.network, threads, ranges());
     return *single;
   }
 
@@ -143,6 +154,7 @@ struct Classifier::Impl {
   Model model;
   Orientation orientation;
   int threads;
+  Precision precision;
   std::mutex compile_mutex, many_mutex;
   std::optional<SingleRunner> single;
   std::optional<ManyRunner> many;  ///< guarded, compiled and run, by many_mutex
@@ -178,7 +190,7 @@ std::vector<Classifier::Outcome> Classifier::classify_files(
     const std::stop_token& stop) const {
   impl_->require_labels();
   const std::lock_guard one_at_a_time(impl_->many_mutex);
-  if (!impl_->many) impl_->many.emplace(impl_->model.network, impl_->threads);
+  if (!impl_->many) impl_->many.emplace(impl_->model.network, impl_->threads, impl_->ranges());
   std::vector<Outcome> outcomes(paths.size());
   std::mutex done_mutex;
   std::size_t finished = 0;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -26,6 +27,7 @@ struct Prediction {
 struct ClassifierOptions {
   int threads = 0;  ///< 0: one per core; a single picture takes at most four
   Orientation orientation = Orientation::kUpright;
+  std::optional<Precision> precision = {};  ///< none: the one that the model was made for
 };
 
 /// The entry point for programs that embed engraft: bytes, files or pixels in, ranked labels out.
@@ -35,7 +37,8 @@ struct ClassifierOptions {
 /// A picture gets the same bits alone as among many, on any number of threads.
 class Classifier {
  public:
-  /// Throws Error(kUsage) for a negative number of threads.
+  /// Throws Error(kUsage) for a negative number of threads, and for 8-bit integers where the
+  /// model's ranges are not known.
   explicit Classifier(Model model, const ClassifierOptions& options = {});
   explicit Classifier(const std::filesystem::path& model_file,
                       const ClassifierOptions& options = {});

@@ -12,6 +12,7 @@
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/model/metadata.h"
 #include "engraft/model/model.h"
+#include "engraft/zoo/zoo.h"
 
 namespace engraft {
 namespace {
@@ -67,9 +68,9 @@ void refuse_other_files(std::span<const std::byte> head, const std::string& name
   if (is_text(head)) bad("is text");
 }
 
-Model load_onnx(const fs::path& path, const LoadOptions& options) {
-  const std::string name = path.string();
-  OnnxModel file = read_onnx(read_file(path), name);
+Model load_onnx(std::span<const std::byte> bytes, const std::string& name,
+                const LoadOptions& options) {
+  OnnxModel file = read_onnx(bytes, name);
   Model model;
   read_metadata(file.metadata, name, model);
   model.network = std::move(file.network);
@@ -124,10 +125,11 @@ Model load_keras(const fs::path& path, const LoadOptions& options) {
 }  // namespace
 
 Model load_model(const fs::path& path, const LoadOptions& options) {
+  if (is_embedded_model(path)) return load_onnx(embedded_model(), path.string(), options);
   const Bytes head = read_head(path);
   if (!head.empty() && is_hdf5(path)) return load_keras(path, options);
   refuse_other_files(head, path.string());
-  return load_onnx(path, options);
+  return load_onnx(read_file(path), path.string(), options);
 }
 
 }  // namespace engraft

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -15,6 +17,8 @@ using nlohmann::json;
 
 constexpr const char* kFormatKey = "engraft_format";
 constexpr const char* kFormat = "1";
+constexpr const char* kRangesKey = "activation_ranges";
+constexpr const char* kPrecisionKey = "precision";
 
 [[noreturn]] void fail(const std::string& name, const std::string& what) {
   throw Error(ErrorKind::kBadInput, fmt::format("{}: {}", name, what));
@@ -60,6 +64,32 @@ std::map<std::string, std::string> read_provenance(const json& value, const std:
   return provenance;
 }
 
+json to_json(const ActivationRanges& ranges) {
+  json object = json::object();
+  for (const auto& [value, range] : ranges) object[value] = {range.low, range.high};
+  return object;
+}
+
+ActivationRanges read_ranges(const json& value, const std::string& name) {
+  if (!value.is_object()) fail(name, "\"activation_ranges\" in the metadata is not an object");
+  ActivationRanges ranges;
+  for (const auto& [key, bounds] : value.items()) {
+    const bool pair =
+        bounds.is_array() && bounds.size() == 2 && bounds[0].is_number() && bounds[1].is_number();
+    const ActivationRange range =
+        pair ? ActivationRange{bounds[0].get<float>(), bounds[1].get<float>()} : ActivationRange{};
+    const bool in_order = range.low <= 0 && range.high >= 0;
+    if (!pair || !in_order || !std::isfinite(range.high - range.low)) {
+      fail(name,
+           fmt::format("\"activation_ranges\" in the metadata: \"{}\" is no range [low, high] "
+                       "around 0",
+                       printable(key)));
+    }
+    ranges.emplace(key, range);
+  }
+  return ranges;
+}
+
 /// JSON as one line. Names from outside may not be UTF-8; they are then shown with U+FFFD.
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -79,11 +109,20 @@ std::string label_misfit(const std::vector<std::string>& labels) {
 
 }  // namespace
 
+std::string_view name_of(Precision precision) {
+  return precision == Precision::kInt8 ? "int8" : "float32";
+}
+
 std::map<std::string, std::string> to_metadata(const Model& model) {
-  return {{kFormatKey, kFormat},
-          {"labels", dump(json(model.labels))},
-          {"preprocessing", to_json(model.preprocessing)},
-          {"provenance", dump(json(model.provenance))}};
+  std::map<std::string, std::string> metadata{{kFormatKey, kFormat},
+                                              {"labels", dump(json(model.labels))},
+                                              {"preprocessing", to_json(model.preprocessing)},
+                                              {"provenance", dump(json(model.provenance))}};
+  if (!model.ranges.empty()) {
+    metadata[kRangesKey] = dump(to_json(model.ranges));
+    metadata[kPrecisionKey] = name_of(model.precision);
+  }
+  return metadata;
 }
 
 void read_metadata(const std::map<std::string, std::string>& metadata, const std::string& name,
@@ -102,6 +141,16 @@ void read_metadata(const std::map<std::string, std::string>& metadata, const std
     if (std::string_view(error.what()).starts_with(name)) throw;
     fail(name, error.what());
   }
+  if (!metadata.contains(kRangesKey)) return;
+  model.ranges = read_ranges(parse(metadata.at(kRangesKey), kRangesKey, name), name);
+  const std::string& wanted = value_of(metadata, kPrecisionKey, name);
+  const auto precision =
+      std::ranges::find(kPrecisions, wanted, [](Precision p) { return std::string(name_of(p)); });
+  if (precision == kPrecisions.end()) {
+    fail(name, fmt::format("\"precision\" in the metadata is '{}', none that engraft knows",
+                           printable(wanted)));
+  }
+  model.precision = *precision;
 }
 
 std::string misfit(const Model& model) {
@@ -119,6 +168,9 @@ std::string misfit(const Model& model) {
   }
   if (!model.labels.empty() && static_cast<std::int64_t>(model.labels.size()) != output[0]) {
     return fmt::format("there are {} labels for {} outputs", model.labels.size(), output[0]);
+  }
+  if (model.precision == Precision::kInt8 && model.ranges.empty()) {
+    return "it is to be computed in 8-bit integers, but no ranges are known";
   }
   return label_misfit(model.labels);
 }

@@ -9,11 +9,13 @@ namespace engraft {
 
 /// What a model file says beside the network, as the metadata of an ONNX file: "engraft_format"
 /// ("1"), and "labels" (a JSON array in class order), "preprocessing" and "provenance" (JSON
-/// objects).
+/// objects); where the network's ranges are known, "activation_ranges" (JSON: a value's name →
+/// [low, high]) and "precision".
 [[nodiscard]] std::map<std::string, std::string> to_metadata(const Model& model);
 
-/// Fills labels, preprocessing and provenance. Other keys are left alone: people annotate files.
-/// Throws Error(kBadInput), or kUnsupported for a later format; name stands at the head.
+/// Fills labels, preprocessing, provenance, ranges and precision. Other keys are left alone: people
+/// annotate files. Throws Error(kBadInput), or kUnsupported for a later format; name stands at the
+/// head.
 void read_metadata(const std::map<std::string, std::string>& metadata, const std::string& name,
                    Model& model);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -7,10 +8,20 @@
 #include <string_view>
 #include <vector>
 
+#include "engraft/formats/onnx.h"
+#include "engraft/graph/activation_ranges.h"
 #include "engraft/graph/surgery.h"
 #include "engraft/image/preprocessing.h"
 
 namespace engraft {
+
+/// What a network is computed in.
+enum class Precision {
+  kFloat32,
+  kInt8,  ///< blocks and big layers in 8-bit integers, where the network's ranges are known
+};
+inline constexpr std::array kPrecisions{Precision::kFloat32, Precision::kInt8};
+[[nodiscard]] std::string_view name_of(Precision precision);  // "float32", "int8"
 
 /// A network with everything needed to use it rightly.
 struct Model {
@@ -21,6 +32,9 @@ struct Model {
   std::vector<std::string> labels;
   /// Where it came from: "source", "base", "trained_on", … No times: equal runs, equal files.
   std::map<std::string, std::string> provenance;
+  /// Between which bounds the network's values lie (calibrate()); empty: nobody has looked.
+  ActivationRanges ranges;
+  Precision precision = Precision::kFloat32;  ///< chosen for it; kInt8 needs ranges
 };
 
 struct LoadOptions {
@@ -29,15 +43,18 @@ struct LoadOptions {
   std::optional<int> image_size;
 };
 
-/// Opens what the first bytes say it is: an ONNX file of engraft's, or Keras HDF5 weights of
-/// MobileNetV2 (then with Keras' preprocessing and, for 1000 classes, ImageNet's labels). Errors
-/// begin with the path: kBadInput for a damaged file or one that is no model, kUnsupported for a
-/// model that engraft does not read.
+/// Opens what the first bytes say it is (or the library's own model, where is_embedded_model() says
+/// that the path stands for that: load_model("engraft-mini")): an ONNX file of engraft's, or Keras
+/// HDF5 weights of MobileNetV2 (then with Keras' preprocessing and, for 1000 classes, ImageNet's
+/// labels). Errors begin with the path: kBadInput for a damaged file or one that is no model,
+/// kUnsupported for a model that engraft does not read.
 [[nodiscard]] Model load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
-/// One file, written whole or not at all. Equal models give equal bytes. Throws Error(kUsage) for a
-/// model whose parts do not fit each other, which load_model would refuse.
-void save_model(const Model& model, const std::filesystem::path& path);
+/// One file, written whole or not at all, bit for bit or compact (see write_onnx()). Equal models
+/// give equal bytes. Throws Error(kUsage) for a model whose parts do not fit each other, which
+/// load_model would refuse.
+void save_model(const Model& model, const std::filesystem::path& path,
+                WeightStorage storage = WeightStorage::kFloat);
 
 /// Where training attaches a head to a base.
 enum class FeatureLevel {

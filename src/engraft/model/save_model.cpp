@@ -8,7 +8,7 @@
 
 namespace engraft {
 
-void save_model(const Model& model, const std::filesystem::path& path) {
+void save_model(const Model& model, const std::filesystem::path& path, WeightStorage storage) {
   if (const std::string what = misfit(model); !what.empty()) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("{}: this model cannot be saved: {}", path.string(), what));
@@ -19,7 +19,7 @@ void save_model(const Model& model, const std::filesystem::path& path) {
   file.preprocessing.offset = model.preprocessing.offset;
   file.preprocessing.swap_red_blue = model.preprocessing.channels == ChannelOrder::kBgr;
   file.metadata = to_metadata(model);
-  write_file_atomic(path, write_onnx(file));
+  write_file_atomic(path, write_onnx(file, storage));
 }
 
 }  // namespace engraft

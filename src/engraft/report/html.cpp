@@ -53,6 +53,22 @@ std::string scale(const Estimate& estimate) {
       low, high - low, std::clamp(100 * estimate.value, 0.0, 100.0));
 }
 
+std::string mistakes_in_words(const Evaluation& evaluation) {
+  return plural(static_cast<std::size_t>(std::max(evaluation.n - evaluation.correct, 0)),
+                "mistake");
+}
+
+std::string in_floats(const RunRecord& run) {
+  if (!run.in_floats) return "";
+  const Evaluation& evaluation = *run.in_floats;
+  return fmt::format(
+      "<p>That is in 8-bit integers, for which the model is made. In float32 it is <strong "
+      "class=\"number\">{}</strong>; 95 % interval: <span class=\"number\">{}</span>, n = {}, "
+      "{}</p>\n",
+      percent(evaluation.accuracy.value), interval(evaluation.accuracy), evaluation.n,
+      mistakes_in_words(evaluation));
+}
+
 std::string headline(const RunRecord& run) {
   const Evaluation& evaluation = run.evaluation;
   const std::string on =
@@ -61,12 +77,11 @@ std::string headline(const RunRecord& run) {
       "<section class=\"card\">\n<div class=\"headline\">\n"
       "<div class=\"figure-number number\">{}</div>\n<div class=\"text\">\n"
       "<p><strong>of {} recognised correctly</strong>{}<br>95 % interval: "
-      "<span class=\"number\">{}</span>, n = {}, {}</p>\n"
+      "<span class=\"number\">{}</span>, n = {}, {}</p>\n{}"
       "<p class=\"muted small\">{}</p>\n</div>\n</div>\n{}</section>\n",
       evaluation.n == 0 ? "–" : percent(evaluation.accuracy.value),
       plural(static_cast<std::size_t>(std::max(evaluation.n, 0)), "picture"), on,
-      interval(evaluation.accuracy), evaluation.n,
-      plural(static_cast<std::size_t>(std::max(evaluation.n - evaluation.correct, 0)), "mistake"),
+      interval(evaluation.accuracy), evaluation.n, mistakes_in_words(evaluation), in_floats(run),
       mistake_worth(evaluation.n), evaluation.n == 0 ? "" : scale(evaluation.accuracy));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,9 @@ struct RunRecord {
       stages;          ///< of the curve; a line is drawn where one after the first begins
   int best_epoch = 0;  ///< of the curve; marks nothing if it is not among its epochs
   Evaluation evaluation;
+  /// Where the model is in 8-bit integers, as `evaluation` then is: in float32, on the same
+  /// pictures.
+  std::optional<Evaluation> in_floats;
   std::string evaluated_on;  ///< "47 validation pictures", "5 folds, every picture held out once"
   std::vector<double> fold_accuracies;       ///< with cross-validation
   std::vector<ShownPrediction> predictions;  ///< a fair draw of those judged, up to 20

@@ -192,6 +192,10 @@ std::vector<std::pair<std::string, std::string>> facts_of(const FinishedRun& run
   if (const auto& tuning = run.recipe->tuning) {
     facts.emplace_back(has_head ? "Fine-tuning" : "Training", tuning_in_words(*tuning));
   }
+  if (run.model->precision == Precision::kInt8) {
+    facts.emplace_back(
+        "Arithmetic", "8-bit integers, scaled to what training pictures gave; gradients in floats");
+  }
   const std::string& reason = run.recipe->reason;
   facts.emplace_back("Recipe", reason.empty() ? "Trained the head alone." : reason);
   facts.emplace_back("Seed", fmt::format("{}", request.training.seed));
@@ -214,6 +218,7 @@ RunRecord make_record(const FinishedRun& run, ThreadPool& pool) {
   }
   record.evaluation = summary.evaluation;
   record.evaluated_on = summary.evaluated_on;
+  record.in_floats = summary.in_floats;
   record.fold_accuracies = summary.folds;
   record.predictions =
       show(run, draw_shown(run.result->held_out.size(), run.request->training.seed), pool);
@@ -270,6 +275,7 @@ void write_artifacts(const FinishedRun& run, const RunFolder& folder, ThreadPool
   if (run.result->last) {
     Model last = *run.model;
     last.network = *run.result->last;
+    last.ranges = run.result->last_ranges;
     save_model(last, folder / "last.onnx");
   }
   write_file_atomic(folder / "results.csv", results_csv(run.result->history, run.result->stages));

@@ -81,17 +81,27 @@ void require_use_of_share(const Dataset& dataset, const TrainRequest& request) {
 
 }  // namespace
 
-Material gather_material(const TrainRequest& request, const FeatureRequest& features,
-                         ThreadPool& pool, Progress& progress, const std::stop_token& stop) {
+Dataset load_training_set(const TrainRequest& request) {
   Dataset dataset = load_dataset(request.pictures, request.dataset);
   require_two_classes(dataset);
   require_use_of_share(dataset, request);
+  return dataset;
+}
+
+Material gather_material(Dataset dataset, const TrainRequest& request,
+                         const FeatureRequest& features, ThreadPool& pool, Progress& progress,
+                         const std::stop_token& stop) {
   const std::vector<std::filesystem::path> paths = paths_of(dataset.samples);
   Features extracted = extract_features(features, paths, pool, progress, stop);
   Material material = keep_readable(std::move(dataset), std::move(extracted));
   if (request.on_bad == OnBad::kFail) fail_on_problems(material.dataset);
   require_two_classes(material.dataset);
   return material;
+}
+
+Material gather_material(const TrainRequest& request, const FeatureRequest& features,
+                         ThreadPool& pool, Progress& progress, const std::stop_token& stop) {
+  return gather_material(load_training_set(request), request, features, pool, progress, stop);
 }
 
 std::vector<int> labels_of(const Material& material, std::span<const std::size_t> samples) {

@@ -21,8 +21,15 @@ struct Material {
   std::vector<int> labels;       ///< of each sample
 };
 
-/// Loads the dataset and extracts its features. Throws Error when nothing can be learned from it:
-/// fewer than two classes, or (OnBad::kFail) anything wrong at all.
+/// The labelled pictures of a run. Throws Error when nothing can be learned from them: fewer than
+/// two classes.
+[[nodiscard]] Dataset load_training_set(const TrainRequest& request);
+
+/// Loads the dataset, or takes it as it is, and extracts its features. Throws Error when nothing
+/// can be learned from it: fewer than two classes, or (OnBad::kFail) anything wrong at all.
+[[nodiscard]] Material gather_material(Dataset dataset, const TrainRequest& request,
+                                       const FeatureRequest& features, ThreadPool& pool,
+                                       Progress& progress, const std::stop_token& stop);
 [[nodiscard]] Material gather_material(const TrainRequest& request, const FeatureRequest& features,
                                        ThreadPool& pool, Progress& progress,
                                        const std::stop_token& stop);

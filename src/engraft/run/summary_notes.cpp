@@ -80,6 +80,7 @@ std::vector<std::string> notes_on(const TrainingJob& job, const TrainingResult& 
   const Holdout& holdout = job.holdout;
   const TrainRequest& request = job.request;
   std::vector<std::string> notes;
+  if (!request.base_note.empty()) notes.push_back(request.base_note);
   if (result.rival_epoch > 0) notes.push_back(comparison(result));
   if (!job.recipe.tuning && !request.tuning_given.empty()) {
     notes.push_back(
@@ -105,6 +106,11 @@ std::vector<std::string> notes_on(const TrainingJob& job, const TrainingResult& 
       notes.emplace_back(
           "How far to train was chosen on all pictures, the held-out ones among them, which may "
           "flatter a little; --fine-tune last or --recipe head chooses beforehand.");
+    }
+    if (request.precision == Precision::kInt8 && !job.ranges.empty()) {
+      notes.emplace_back(
+          "The scales of the base's 8-bit arithmetic were set on pictures of all folds, without "
+          "their labels.");
     }
     if (has_folders(material)) {
       notes.emplace_back("The folders train and val were taken together and dealt into folds.");

@@ -10,9 +10,10 @@
 #include "engraft/run/choose_recipe.h"
 #include "engraft/run/event_log.h"
 #include "engraft/run/holdout.h"
-#include "engraft/run/material.h"
+#include "engraft/run/int8_judgement.h"
 #include "engraft/run/memory_plan.h"
 #include "engraft/run/run_folder.h"
+#include "engraft/run/split_material.h"
 #include "engraft/run/starting_network.h"
 #include "engraft/run/summary_notes.h"
 #include "engraft/run/training.h"
@@ -44,6 +45,8 @@ Model assemble(const Model& base_model, const Network& base, const Material& mat
   model.network = result.network;
   model.preprocessing = job.preprocessing;
   model.labels = material.dataset.class_names;
+  model.ranges = result.ranges;
+  model.precision = request.precision;
   model.provenance = base_model.provenance;
   if (request.recipe == RecipeKind::kFromScratch) {
     model.provenance["base"] = fmt::format("none: MobileNetV2 {:g} from scratch", request.width);
@@ -67,6 +70,7 @@ std::string identity_of(const Material& material, const Holdout& holdout, const 
                         const TrainRequest& request) {
   Sha256 hash;
   hash.update(std::string_view(kVersion)).update(request.arguments);
+  if (request.precision != Precision::kFloat32) hash.update(name_of(request.precision));
   hash.update(fingerprint(base.graph, base.weights).hex());
   for (std::size_t i = 0; i < material.dataset.samples.size(); ++i) {
     hash.update(fmt::format("{} {} {}\n", material.dataset.samples[i].name, material.labels[i],
@@ -114,13 +118,15 @@ class TrainRun {
                                   .preprocessing = base_model.preprocessing,
                                   .orientation = request_.orientation,
                                   .cache = request_.cache};
-    const Material material = gather_material(request_, features, pool_, progress_, stop_);
-    const Holdout holdout = hold_out(material, request_);
+    const SplitMaterial split = gather_and_split(request_, features, pool_, progress_, stop_);
+    const Material& material = split.material;
+    const Holdout& holdout = split.holdout;
+    FeatureRequest wanted = features;
+    if (!split.ranges.empty()) wanted.ranges = &split.ranges;
     if (const std::string few = few_for_scratch(holdout, request_); !few.empty()) {
       progress_.note(few);
     }
-    const TrainingRows rows(material, holdout.trained(), request_, features, pool_, progress_,
-                            stop_);
+    const TrainingRows rows(material, holdout.trained(), request_, wanted, pool_, progress_, stop_);
     const Network start = starting_network(base, request_, base_model.preprocessing,
                                            material.dataset.class_names.size());
     TrainingJob job{.request = request_,
@@ -128,15 +134,20 @@ class TrainRun {
                     .rows = rows,
                     .holdout = holdout,
                     .base = base,
+                    .ranges = split.ranges,
                     .scratch = scratch ? &start : nullptr,
                     .preprocessing = base_model.preprocessing,
                     .recipe = Recipe(),
+                    .features_in_floats = {},
                     .unfinished = unfinished,
                     .identity = identity_of(material, holdout, base, request_),
                     .pool = pool_,
                     .progress = progress_,
                     .stop = stop_};
     plan(job, start);
+    if (!split.ranges.empty() && !job.recipe.tuning) {
+      job.features_in_floats = held_out_features(job, features);
+    }
     const TrainingResult result = run_training(job);
     const Model model = assemble(base_model, base, material, holdout, job, result);
     return finish(job, result, model, folder);
@@ -194,6 +205,11 @@ class TrainRun {
     summary.evaluation = evaluate(result.probabilities, labels_of(job.material, result.held_out),
                                   job.material.dataset.class_names);
     summary.evaluated_on = evaluated_on(job.holdout, result);
+    summary.precision = model.precision;
+    if (model.precision == Precision::kInt8) {
+      summary.in_floats = evaluate(result.in_floats, labels_of(job.material, result.held_out),
+                                   job.material.dataset.class_names);
+    }
     summary.folds = result.fold_accuracies;
     summary.history = result.history;
     summary.stages = result.stages;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct TrainRequest {
   int folds = 0;  ///< ≥ 2: cross-validation
 
   std::filesystem::path base;  ///< the model file that the head is set on
+  std::string base_note;       ///< what a reader of the figures must know of it; may be empty
   LoadOptions load;
   FeatureLevel level = FeatureLevel::kPooled;
   int views = 0;          ///< augmented views of each training picture, beside the plain one
@@ -43,7 +45,10 @@ struct TrainRequest {
   double checkpoint_seconds = 30;  ///< between two checkpoints, at least
   std::string command = "{}";      ///< JSON, kept with the checkpoints for whoever resumes
   bool resume = false;             ///< go on with the unfinished run of that name
-  bool tensorboard = false;        ///< write event files, too
+  /// What the model is made for: features are extracted in it, and its accuracy is that in it.
+  /// Back-propagation is in floats all the same.
+  Precision precision = Precision::kFloat32;
+  bool tensorboard = false;  ///< write event files, too
 
   Orientation orientation = Orientation::kUpright;
   int threads = 0;              ///< 0: one per core; the result does not depend on it
@@ -65,13 +70,15 @@ struct TrainSummary {
   std::filesystem::path
       earlier;  ///< where an earlier run of the same name went; empty: there was none
   std::vector<std::string> class_names;
-  Evaluation evaluation;
-  std::string evaluated_on;          ///< "47 validation pictures"
-  std::vector<double> folds;         ///< accuracy of each, with cross-validation
-  std::vector<EpochResult> history;  ///< with folds the mean over them
-  std::vector<StageStart> stages;    ///< of the history
-  std::string recipe;                ///< what was done and why, in a sentence
-  int best_epoch = 0;                ///< the one kept; 0 with folds
+  Precision precision = Precision::kFloat32;  ///< of the model
+  Evaluation evaluation;                      ///< in that precision
+  std::optional<Evaluation> in_floats;        ///< with kInt8: in float32, on the same pictures
+  std::string evaluated_on;                   ///< "47 validation pictures"
+  std::vector<double> folds;                  ///< accuracy of each, with cross-validation
+  std::vector<EpochResult> history;           ///< with folds the mean over them
+  std::vector<StageStart> stages;             ///< of the history
+  std::string recipe;                         ///< what was done and why, in a sentence
+  int best_epoch = 0;                         ///< the one kept; 0 with folds
   std::vector<Problem> problems;
   std::vector<std::string> notes;  ///< what a reader of the figures must know
   double seconds = 0;

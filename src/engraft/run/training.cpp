@@ -9,6 +9,7 @@
 #include "engraft/base/error.h"
 #include "engraft/eval/metrics.h"
 #include "engraft/run/event_log.h"
+#include "engraft/run/int8_judgement.h"
 #include "engraft/run/saved_trainings.h"
 #include "engraft/run/training_progress.h"
 
@@ -39,7 +40,9 @@ struct TrainedPart {
   std::vector<EpochResult> history;
   std::vector<StageStart> stages;
   int best_epoch = 0, rival_epoch = 0;
-  Tensor probabilities;  ///< [judged, classes]
+  Tensor probabilities;                  ///< [judged, classes], in the run's precision
+  ActivationRanges ranges, last_ranges;  ///< of `network` and `last`, in 8-bit integers
+  Tensor in_floats;                      ///< [judged, classes] in float32, then
 };
 
 double accuracy(const Tensor& probabilities, std::span<const int> labels) {
@@ -66,6 +69,13 @@ void accumulate(std::vector<EpochResult>& mean, const std::vector<EpochResult>& 
   }
 }
 
+void put_rows(const Tensor& rows, std::span<const std::size_t> at, Tensor& table) {
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    std::ranges::copy(rows.row(static_cast<std::int64_t>(i)),
+                      table.row(static_cast<std::int64_t>(at[i])).begin());
+  }
+}
+
 /// Runs the trainings of a job one after the other.
 class TrainingRunner {
  public:
@@ -86,13 +96,11 @@ class TrainingRunner {
 
  private:
   TrainingResult run_once() {
-    const auto test = job_.holdout.samples_in(Subset::kTest);
-    Part part{.name = kModel,
-              .train = job_.holdout.samples_in(Subset::kTrain),
-              .validation = job_.holdout.samples_in(Subset::kValidation),
-              .judged = {},
-              .keep = job_.request.training.keep};
-    part.judged = test.empty() ? part.validation : test;
+    const Part part{.name = kModel,
+                    .train = job_.holdout.samples_in(Subset::kTrain),
+                    .validation = job_.holdout.samples_in(Subset::kValidation),
+                    .judged = held_out_samples(job_.holdout),
+                    .keep = job_.request.training.keep};
     TrainedPart trained = train(part);
     TrainingResult result;
     take_model(result, trained);
@@ -101,6 +109,7 @@ class TrainingRunner {
     result.rival_epoch = trained.rival_epoch;
     result.held_out = part.judged;
     result.probabilities = std::move(trained.probabilities);
+    result.in_floats = std::move(trained.in_floats);
     return result;
   }
 
@@ -108,6 +117,7 @@ class TrainingRunner {
     const std::size_t n = job_.material.labels.size();
     TrainingResult result;
     result.probabilities = Tensor(Shape{static_cast<std::int64_t>(n), classes_});
+    if (in_int8()) result.in_floats = Tensor(result.probabilities.shape());
     const int folds = job_.holdout.fold_count();
     for (int fold = 0; fold < folds; ++fold) {
       // A held-out fold must not choose the epoch that it then judges.
@@ -121,11 +131,8 @@ class TrainingRunner {
       }
       part.judged = part.validation;
       const TrainedPart trained = train(part);
-      for (std::size_t i = 0; i < part.judged.size(); ++i) {
-        std::ranges::copy(
-            trained.probabilities.row(static_cast<std::int64_t>(i)),
-            result.probabilities.row(static_cast<std::int64_t>(part.judged[i])).begin());
-      }
+      put_rows(trained.probabilities, part.judged, result.probabilities);
+      if (in_int8()) put_rows(trained.in_floats, part.judged, result.in_floats);
       result.fold_accuracies.push_back(
           accuracy(trained.probabilities, labels_of(job_.material, part.judged)));
       accumulate(result.history, trained.history, folds);
@@ -137,13 +144,15 @@ class TrainingRunner {
                     .keep = Keep::kLastEpoch};
     std::iota(everything.train.begin(), everything.train.end(), std::size_t{0});
     take_model(result, train(everything));
-    result.held_out = everything.train;
+    result.held_out = held_out_samples(job_.holdout);
     return result;
   }
 
   void take_model(TrainingResult& result, const TrainedPart& trained) {
     result.network = trained.network;
     result.last = trained.last;
+    result.ranges = trained.ranges;
+    result.last_ranges = trained.last_ranges;
     result.stages = trained.stages;
   }
 
@@ -160,6 +169,7 @@ class TrainingRunner {
       train_head_of(part, trained);
     }
     if (job_.recipe.tuning) fine_tune(part, trained);
+    if (!job_.recipe.tuning && in_int8()) judge_in_both(part, trained);
     if (part.name != kModel) save_part(part, trained);
     return trained;
   }
@@ -185,6 +195,24 @@ class TrainingRunner {
     trained.best_epoch = head.best_epoch;
     trained.probabilities =
         part.judged.empty() ? Tensor() : apply_head(head.head, features_of(material, part.judged));
+    trained.ranges = job_.ranges;
+    if (!part.judged.empty() && job_.features_in_floats.size() > 0) {
+      trained.in_floats = apply_head(head.head, features_in_floats(job_, part.judged));
+    }
+  }
+
+  [[nodiscard]] bool in_int8() const { return job_.request.precision == Precision::kInt8; }
+
+  /// What was trained further than the base, in floats, gets ranges of its own.
+  void judge_in_both(const Part& part, TrainedPart& trained) const {
+    if (trained.ranges.empty()) {
+      trained.ranges = calibrate_network(job_, trained.network, part.train);
+      trained.in_floats = std::move(trained.probabilities);
+      trained.probabilities = predict(job_, trained.network, &trained.ranges, part.judged);
+    } else if (trained.in_floats.size() == 0) {
+      trained.in_floats = predict(job_, trained.network, nullptr, part.judged);
+    }
+    if (trained.last) trained.last_ranges = calibrate_network(job_, *trained.last, part.train);
   }
 
   void fine_tune(const Part& part, TrainedPart& trained) {
@@ -208,6 +236,7 @@ class TrainingRunner {
     run_steps(part.name, tuner, static_cast<int>(trained.history.size()));
     try {
       take_stage(part, options, tuner, trained);
+      if (in_int8()) judge_in_both(part, trained);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kCancelled) saved_.save(part.name, tuner);
       throw;
@@ -269,13 +298,15 @@ class TrainingRunner {
       trained.last = tuner.last_network();
     }
     trained.network = tuner.network();
+    trained.ranges.clear();
     if (!part.judged.empty()) trained.probabilities = tuner.predict(part.judged);
   }
 
   void save_part(const Part& part, const TrainedPart& trained) {
     if (!job_.recipe.tuning) return;  // a head is trained again sooner than read
-    saved_.save_result(part.name,
-                       {.history = trained.history, .probabilities = trained.probabilities});
+    saved_.save_result(part.name, {.history = trained.history,
+                                   .probabilities = trained.probabilities,
+                                   .in_floats = trained.in_floats});
   }
 
   [[nodiscard]] std::optional<TrainedPart> saved_part(const Part& part) {
@@ -283,11 +314,13 @@ class TrainingRunner {
     auto result =
         saved_.result(part.name, {.judged = part.judged.size(),
                                   .classes = static_cast<std::size_t>(classes_),
-                                  .epochs = static_cast<std::size_t>(job_.recipe.epochs())});
+                                  .epochs = static_cast<std::size_t>(job_.recipe.epochs()),
+                                  .precision = job_.request.precision});
     if (!result) return std::nullopt;
     TrainedPart trained;
     trained.history = std::move(result->history);
     trained.probabilities = std::move(result->probabilities);
+    trained.in_floats = std::move(result->in_floats);
     return trained;
   }
 
@@ -304,6 +337,12 @@ class TrainingRunner {
 };
 
 }  // namespace
+
+std::vector<std::size_t> held_out_samples(const Holdout& holdout) {
+  if (!holdout.folds.empty()) return holdout.trained();
+  std::vector<std::size_t> test = holdout.samples_in(Subset::kTest);
+  return test.empty() ? holdout.samples_in(Subset::kValidation) : test;
+}
 
 std::vector<std::filesystem::path> paths_of(const Material& material) {
   std::vector<std::filesystem::path> paths;

@@ -204,9 +204,13 @@ std::string listed(const std::vector<std::string>& reasons) {
 void CheckpointFolder::save(const std::string& phase, const Checkpoint& checkpoint,
                             const CheckpointLayout& layout) {
   require_phase(phase);
-  const SafetensorsFile file = to_safetensors(checkpoint, layout);
+  save(phase, checkpoint.state.step, to_safetensors(checkpoint, layout));
+}
+
+void CheckpointFolder::save(const std::string& phase, std::int64_t step,
+                            const SafetensorsFile& file) {
+  require_phase(phase);
   remove_abandoned(folder_);
-  const std::int64_t step = checkpoint.state.step;
   write(folder_ / checkpoint_name(phase, step), file,
         kept_text(known_checkpoints_of(folder_, phase)));
   // Those of later steps were left behind when an earlier one was gone back to.
@@ -218,21 +222,17 @@ void CheckpointFolder::save(const std::string& phase, const Checkpoint& checkpoi
   }
 }
 
-std::optional<FoundCheckpoint> CheckpointFolder::latest(const std::string& phase,
-                                                        const CheckpointLayout& layout) const {
+std::optional<FoundFile> CheckpointFolder::latest(const std::string& phase,
+                                                  const Check& check) const {
   require_phase(phase);
   std::vector<std::string> reasons;
   for (const Saved& saved : checkpoints_of(folder_, phase)) {
     try {
-      const SafetensorsFile file = read_safetensors(saved.path, DigestRule::kRequired);
-      FoundCheckpoint found{.checkpoint = checkpoint_from(file, layout, saved.path.string()),
-                            .path = saved.path,
-                            .warning = {}};
-      if (found.checkpoint.state.step != saved.step) {
-        throw Error(ErrorKind::kBadInput,
-                    fmt::format("{}: is the checkpoint of step {}", saved.path.string(),
-                                found.checkpoint.state.step));
-      }
+      FoundFile found{.file = read_safetensors(saved.path, DigestRule::kRequired),
+                      .step = saved.step,
+                      .path = saved.path,
+                      .warning = {}};
+      check(found);
       if (!reasons.empty()) {
         found.warning =
             fmt::format("{}; went back to {}", listed(reasons), saved.path.filename().string());
@@ -246,6 +246,22 @@ std::optional<FoundCheckpoint> CheckpointFolder::latest(const std::string& phase
   throw Error(ErrorKind::kBadInput,
               fmt::format("{}: no checkpoint of {} can be read; begin that run anew: {}",
                           folder_.string(), phase, listed(reasons)));
+}
+
+std::optional<FoundCheckpoint> CheckpointFolder::latest(const std::string& phase,
+                                                        const CheckpointLayout& layout) const {
+  Checkpoint checkpoint;
+  auto found = latest(phase, [&](const FoundFile& file) {
+    const std::string name = file.path.string();
+    checkpoint = checkpoint_from(file.file, layout, name);
+    if (checkpoint.state.step == file.step) return;
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: is the checkpoint of step {}", name, checkpoint.state.step));
+  });
+  if (!found) return std::nullopt;
+  return FoundCheckpoint{.checkpoint = std::move(checkpoint),
+                         .path = std::move(found->path),
+                         .warning = std::move(found->warning)};
 }
 
 void CheckpointFolder::save_result(const std::string& phase, const SafetensorsFile& result) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -14,6 +16,14 @@ struct FoundCheckpoint {
   Checkpoint checkpoint;
   std::filesystem::path path;
   /// One sentence where newer ones could not be read, naming each and why; else empty.
+  std::string warning;
+};
+
+/// The same as a file, for trainings with a form of their own.
+struct FoundFile {
+  SafetensorsFile file;
+  std::int64_t step = 0;
+  std::filesystem::path path;
   std::string warning;
 };
 
@@ -38,11 +48,18 @@ class CheckpointFolder {
   /// checkpoints are then as they were. Other errors as to_safetensors().
   void save(const std::string& phase, const Checkpoint& checkpoint, const CheckpointLayout& layout);
 
+  /// The same for a checkpoint in a form of its own.
+  void save(const std::string& phase, std::int64_t step, const SafetensorsFile& file);
+
   /// The newest checkpoint that can be read: one that is damaged, or of another training, makes
   /// room for the one before. Nothing if there is none; throws Error(kBadInput) if there are some
   /// and none can be read, saying why, and for a folder that is none.
   [[nodiscard]] std::optional<FoundCheckpoint> latest(const std::string& phase,
                                                       const CheckpointLayout& layout) const;
+
+  /// The same for one in a form of its own: check() throws for a file that will not do.
+  using Check = std::function<void(const FoundFile& found)>;
+  [[nodiscard]] std::optional<FoundFile> latest(const std::string& phase, const Check& check) const;
 
   /// Writes the result of a phase that is over, then removes its checkpoints. Errors as save()'s,
   /// which leave them.

@@ -91,6 +91,9 @@ class Display {
     progress_.update(bytes);
   }
   void note(const std::string& line) { progress_.note(line); }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// Whether a server has begun to send the file.
+  [[nodiscard]] bool begun() const { return begun_; }
 
  private:
   Progress& progress_;
@@ -199,8 +202,15 @@ Outcome after_complete(const Response& response, PartFile& part) {
   return {};
 }
 
-Outcome attempt(const std::string& url, const DownloadOptions& options, PartFile& part,
-                Display& display, const std::stop_token& stop) {
+struct Source {
+  const std::string& url;
+  const DownloadOptions& options;
+  milliseconds answer;  ///< how long the server may take to begin its answer
+};
+
+Outcome attempt(const Source& source, PartFile& part, Display& display,
+                const std::stop_token& stop) {
+  const auto& [url, options, answer] = source;
   const PartState& state = part.state();
   const bool known = part.size() > 0 && state.url == url;
   if (known && part.size() == state.total) return {};  // killed between the last byte and the name
@@ -212,6 +222,7 @@ Outcome attempt(const std::string& url, const DownloadOptions& options, PartFile
   request.offset = part.size();
   request.if_range = state.validator();
   request.stall = options.stall;
+  request.answer = answer;
   Response response(url, options, part, display);
   const TransferResult result = transfer(request, response, stop);
 
@@ -273,6 +284,33 @@ bool lock_unless_there(PartFile& part, const fs::path& to, Display& display,
   return false;
 }
 
+void require_http(const std::string& url) {
+  if (is_http_url(url)) return;
+  throw Error(ErrorKind::kUsage, fmt::format("{}: not an http or https address", url));
+}
+
+/// Attempts until the part is whole, the first of them already made.
+void complete(const Source& source, const Outcome& first, PartFile& part, Display& display,
+              const std::stop_token& stop) {
+  const DownloadOptions& options = source.options;
+  milliseconds wait = options.backoff;
+  bool reached = false;
+  Outcome outcome = first;
+  for (int number = 1; outcome.next != Outcome::Next::kWhole; ++number) {
+    reached = reached || outcome.next == Outcome::Next::kRetry;
+    // A machine without a network should hear so at once, not after every attempt.
+    const int attempts = reached ? options.attempts : std::min(2, options.attempts);
+    if (number >= attempts) {
+      fail(source.url, fmt::format("{} (attempt {} of {})", outcome.problem, number, attempts));
+    }
+    display.note(fmt::format("{}: {}; trying again ({} of {})", display.name(), outcome.problem,
+                             number + 1, attempts));
+    pause(wait, stop);
+    wait = std::min(wait * 2, kLongestPause);
+    outcome = attempt(source, part, display, stop);
+  }
+}
+
 }  // namespace
 
 bool is_http_url(std::string_view text) {
@@ -286,33 +324,47 @@ bool is_http_url(std::string_view text) {
 
 void download(const std::string& url, const fs::path& to, const DownloadOptions& options,
               Progress& progress, const std::stop_token& stop) {
-  if (!is_http_url(url)) {
-    throw Error(ErrorKind::kUsage, fmt::format("{}: not an http or https address", url));
-  }
+  require_http(url);
   throw_if_stopped(stop);
   if (is_there(to)) return;
   (void)read_pin(pin_of(to));  // a damaged one is said before, not after, a long download
   PartFile part(to);
   Display display(progress, to.filename().string());
   if (!lock_unless_there(part, to, display, stop)) return;
-
-  milliseconds wait = options.backoff;
-  bool reached = false;
-  for (int number = 1;; ++number) {
-    const Outcome outcome = attempt(url, options, part, display, stop);
-    if (outcome.next == Outcome::Next::kWhole) break;
-    reached = reached || outcome.next == Outcome::Next::kRetry;
-    // A machine without a network should hear so at once, not after every attempt.
-    const int attempts = reached ? options.attempts : std::min(2, options.attempts);
-    if (number >= attempts) {
-      fail(url, fmt::format("{} (attempt {} of {})", outcome.problem, number, attempts));
-    }
-    display.note(fmt::format("{}: {}; trying again ({} of {})", to.filename().string(),
-                             outcome.problem, number + 1, attempts));
-    pause(wait, stop);
-    wait = std::min(wait * 2, kLongestPause);
-  }
+  const Source source{.url = url, .options = options, .answer = options.stall};
+  complete(source, attempt(source, part, display, stop), part, display, stop);
   accept(url, to, part);
+}
+
+std::optional<std::string> download_if_reachable(const std::string& url, const fs::path& to,
+                                                 const DownloadOptions& options,
+                                                 milliseconds patience, Progress& progress,
+                                                 const std::stop_token& stop) {
+  require_http(url);
+  throw_if_stopped(stop);
+  if (is_there(to)) return std::nullopt;
+  (void)read_pin(pin_of(to));
+  PartFile part(to);
+  Display display(progress, to.filename().string());
+  if (!lock_unless_there(part, to, display, stop)) return std::nullopt;
+  const Source source{.url = url, .options = options, .answer = patience};
+  const bool resuming = part.size() > 0;
+  Outcome first;
+  try {
+    first = attempt(source, part, display, stop);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNetwork || display.begun()) throw;
+    const std::string_view what = error.what();  // "URL: why"
+    const std::string head = printable(url) + ": ";
+    return std::string(what.starts_with(head) ? what.substr(head.size()) : what);
+  }
+  const bool refused_part = resuming && part.size() == 0;  // an answer: worth asking anew
+  if (first.next != Outcome::Next::kWhole && !display.begun() && !refused_part) {
+    return printable(first.problem);
+  }
+  complete(source, first, part, display, stop);
+  accept(url, to, part);
+  return std::nullopt;
 }
 
 }  // namespace engraft

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -35,5 +36,12 @@ struct DownloadOptions {
 /// when it cannot be written; kCancelled once `stop` is requested.
 void download(const std::string& url, const std::filesystem::path& to,
               const DownloadOptions& options, Progress& progress, const std::stop_token& stop = {});
+
+/// As download(), but that nothing of the file could be had is an answer, and a quick one: why, in
+/// one phrase; nothing where the file is there. One attempt, in which the server has to begin its
+/// answer within `patience`. Once it has begun to send, all is as with download().
+[[nodiscard]] std::optional<std::string> download_if_reachable(
+    const std::string& url, const std::filesystem::path& to, const DownloadOptions& options,
+    std::chrono::milliseconds patience, Progress& progress, const std::stop_token& stop = {});
 
 }  // namespace engraft

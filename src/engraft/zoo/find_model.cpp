@@ -78,25 +78,34 @@ bool looks_like_file(std::string_view text) {
                           fmt::join(near, ", ")));
 }
 
+/// A file, where it is to lie, and where somebody may put it by hand.
+struct Wanted {
+  std::string url;
+  fs::path to, by_hand;
+  [[nodiscard]] std::string way_out() const {
+    return fmt::format("fetch {} where there is a network and put it there as {}", url,
+                       by_hand.string());
+  }
+};
+
+constexpr const char* kOffline = "downloads are switched off ($ENGRAFT_OFFLINE)";
+
 /// Downloads, and says on failure what a person without a network can do.
-fs::path fetch(const std::string& url, const fs::path& to, const fs::path& by_hand,
-               const ZooPlaces& places, Progress& progress, const std::stop_token& stop,
-               const DownloadOptions& options) {
-  const std::string way_out = fmt::format(
-      "fetch {} where there is a network and put it there as {}", url, by_hand.string());
+fs::path fetch(const Wanted& wanted, const ZooPlaces& places, Progress& progress,
+               const std::stop_token& stop, const DownloadOptions& options) {
   if (places.offline) {
-    throw Error(ErrorKind::kNotFound, fmt::format("{}: not found, and downloads are switched off "
-                                                  "($ENGRAFT_OFFLINE); {}",
-                                                  to.filename().string(), way_out));
+    throw Error(ErrorKind::kNotFound,
+                fmt::format("{}: not found, and {}; {}", wanted.to.filename().string(), kOffline,
+                            wanted.way_out()));
   }
   try {
-    download(url, to, options, progress, stop);
+    download(wanted.url, wanted.to, options, progress, stop);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNetwork) throw;
-    throw Error(ErrorKind::kNetwork,
-                fmt::format("{}; if it cannot be downloaded here, {}", error.what(), way_out));
+    throw Error(ErrorKind::kNetwork, fmt::format("{}; if it cannot be downloaded here, {}",
+                                                 error.what(), wanted.way_out()));
   }
-  return to;
+  return wanted.to;
 }
 
 void require_cache(const ZooPlaces& places, const std::string& what) {
@@ -107,22 +116,60 @@ void require_cache(const ZooPlaces& places, const std::string& what) {
                           what));
 }
 
-fs::path find_in_zoo(const ZooEntry& entry, const ZooPlaces& places, Progress& progress,
-                     const std::stop_token& stop, const DownloadOptions& options) {
+/// The entry's file where it lies already; empty where it does not.
+fs::path find_here(const ZooEntry& entry, const ZooPlaces& places) {
   for (const fs::path& folder : search_order(places)) {
     if (is_file(folder / entry.file)) return folder / entry.file;
   }
-  require_cache(places, entry.name);
+  return {};
+}
+
+Wanted wanted(const ZooEntry& entry, const ZooPlaces& places) {
   std::string url = entry.url;
   if (!places.mirror.empty()) {
     url = fmt::format("{}{}{}", places.mirror, places.mirror.ends_with('/') ? "" : "/", entry.file);
   }
   const fs::path& by_hand = places.folders.empty() ? places.cache : places.folders.front();
-  return fetch(url, places.cache / entry.file, by_hand / entry.file, places, progress, stop,
-               options);
+  return {.url = url, .to = places.cache / entry.file, .by_hand = by_hand / entry.file};
+}
+
+fs::path find_in_zoo(const ZooEntry& entry, const ZooPlaces& places, Progress& progress,
+                     const std::stop_token& stop, const DownloadOptions& options) {
+  if (entry.embedded()) return entry.name;
+  if (fs::path here = find_here(entry, places); !here.empty()) return here;
+  require_cache(places, entry.name);
+  return fetch(wanted(entry, places), places, progress, stop, options);
+}
+
+/// Why the file cannot be had; nothing once it is where it is wanted.
+std::optional<std::string> try_to_fetch(const Wanted& wanted, const ZooPlaces& places,
+                                        Progress& progress, const std::stop_token& stop,
+                                        const DownloadOptions& options,
+                                        std::chrono::milliseconds patience) {
+  if (places.offline) return kOffline;
+  if (places.cache.empty()) return "there is no folder to keep it in";
+  try {
+    return download_if_reachable(wanted.url, wanted.to, options, patience, progress, stop);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kNetwork) throw;
+    throw Error(ErrorKind::kNetwork,
+                fmt::format("{}; --model {} does without", error.what(), kEmbeddedModel));
+  }
+}
+
+/// How to come by the default's file.
+std::string way_to(const Wanted& file, const ZooPlaces& places) {
+  const std::string folder = file.by_hand.parent_path().string();
+  const bool none = places.cache.empty() && places.folders.empty();
+  return fmt::format("fetch {} and {}", file.url,
+                     none ? "give it with --model" : "put it into " + folder);
 }
 
 }  // namespace
+
+bool is_embedded_model(const fs::path& path) {
+  return path == kEmbeddedModel && !is_file(path);
+}
 
 ZooPlaces places_from_environment() {
   ZooPlaces places;
@@ -176,7 +223,8 @@ fs::path find_model(const std::string& name_file_or_url, const ZooPlaces& places
     require_cache(places, name_file_or_url);
     const fs::path to = cached_url(name_file_or_url, places);
     if (is_file(to)) return to;
-    return fetch(name_file_or_url, to, to, places, progress, stop, options);
+    return fetch({.url = name_file_or_url, .to = to, .by_hand = to}, places, progress, stop,
+                 options);
   }
   if (name_file_or_url.find("://") != std::string::npos) {
     throw Error(ErrorKind::kUsage,
@@ -186,6 +234,28 @@ fs::path find_model(const std::string& name_file_or_url, const ZooPlaces& places
     return find_in_zoo(*entry, places, progress, stop, options);
   }
   fail_unknown(name_file_or_url);
+}
+
+DefaultModel find_default_model(const ZooPlaces& places, Progress& progress,
+                                const std::stop_token& stop, const DownloadOptions& options,
+                                std::chrono::milliseconds patience) {
+  const ZooEntry& entry = zoo().front();
+  if (fs::path here = find_here(entry, places); !here.empty()) {
+    return {.file = std::move(here), .name = entry.name, .notice = {}, .note = {}};
+  }
+  const Wanted file = wanted(entry, places);
+  const auto why = try_to_fetch(file, places, progress, stop, options, patience);
+  if (!why) return {.file = file.to, .name = entry.name, .notice = {}, .note = {}};
+  const std::string name(kEmbeddedModel);
+  return {
+      .file = name,
+      .name = name,
+      .notice = fmt::format("Using {}, the small model that is built in; {} is not here: {}. To "
+                            "have that, {}",
+                            name, entry.name, *why, way_to(file, places)),
+      .note = fmt::format("The base is {}, the small model that is built in, for want of {}, "
+                          "which is at {} and knows more.",
+                          name, entry.name, entry.url)};
 }
 
 }  // namespace engraft

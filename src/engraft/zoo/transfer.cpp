@@ -122,7 +122,7 @@ struct Exchange {
   TransferSink* sink = nullptr;
   Headers headers;
   Clock::time_point last_byte = Clock::now();
-  bool head_given = false, refused = false;
+  bool answered = false, head_given = false, refused = false;
   std::exception_ptr thrown;
 
   bool give_head() {
@@ -140,6 +140,7 @@ extern "C" std::size_t engraft_on_header(char* data, std::size_t size, std::size
   auto& exchange = *static_cast<Exchange*>(user);
   try {
     exchange.last_byte = Clock::now();
+    exchange.answered = true;
     exchange.headers.line({data, size * count});
     return size * count;
   } catch (...) {
@@ -247,12 +248,14 @@ std::optional<TransferResult> drive(MultiHandle& multi, const TransferRequest& r
     if (running == 0) break;
     if (stop.stop_requested()) return TransferResult{End::kStopped, "stopped on request"};
     const auto silent = Clock::now() - exchange.last_byte;
-    if (silent >= request.stall) {
-      return TransferResult{End::kStalled,
-                            fmt::format("no byte for {:.3g} s",
-                                        std::chrono::duration<double>(request.stall).count())};
+    const auto allowed =
+        exchange.answered ? request.stall : std::min(request.stall, request.answer);
+    if (silent >= allowed) {
+      return TransferResult{
+          End::kStalled,
+          fmt::format("no byte for {:.3g} s", std::chrono::duration<double>(allowed).count())};
     }
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(request.stall - silent);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(allowed - silent);
     curl_multi_poll(multi.get, nullptr, 0, static_cast<int>(std::clamp<long>(left.count(), 1, 500)),
                     nullptr);
   }

@@ -13,7 +13,8 @@ struct TransferRequest {
   std::string url;
   std::int64_t offset = 0;  ///< first byte wanted; 0: the whole file
   std::string if_range;     ///< validator of the bytes that are there already; with offset > 0
-  std::chrono::milliseconds stall{20'000};
+  std::chrono::milliseconds stall{20'000};   ///< the longest silence
+  std::chrono::milliseconds answer{20'000};  ///< the longest silence before the answer begins
 };
 
 /// What a server says before the content, after redirects.

@@ -51,6 +51,18 @@ ZooEntry keras_mobilenet_v2(const Width& width, int size) {
   return entry;
 }
 
+/// What is so of assets/engraft-mini.onnx; a test compares it with the file.
+ZooEntry embedded_entry() {
+  return {.name = std::string(kEmbeddedModel),
+          .file = fmt::format("{}.onnx", kEmbeddedModel),
+          .url = {},
+          .image_size = 128,
+          .width = 0.35f,
+          .parameters = 1'691'208,
+          .top1 = 4.0f,
+          .top1_pictures = 100};
+}
+
 std::vector<ZooEntry> make_zoo() {
   std::vector<ZooEntry> entries{keras_mobilenet_v2(kOne, 224)};
   for (const Width& width : kNarrow) {
@@ -60,6 +72,7 @@ std::vector<ZooEntry> make_zoo() {
     }
   }
   for (const Width& width : kWide) entries.push_back(keras_mobilenet_v2(width, 224));
+  entries.push_back(embedded_entry());
   return entries;
 }
 

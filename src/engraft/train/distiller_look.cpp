@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <cmath>
+
+#include "engraft/train/distiller_impl.h"
+
+namespace engraft {
+namespace {
+
+constexpr int kLooks = 50;
+
+}  // namespace
+
+int Distiller::Impl::look_every() const {
+  return options_.look_every > 0 ? options_.look_every
+                                 : std::max(1, (options_.epochs + kLooks - 1) / kLooks);
+}
+
+Network Distiller::Impl::student() const {
+  Network result = *spec_.student;
+  runner_.parameters().scatter(average_.average(), result.weights);
+  runner_.statistics().scatter(average_statistics_.average(), result.weights);
+  return result;
+}
+
+/// Plain views and what the teacher makes of them: the same at every look.
+void Distiller::Impl::prepare_held_out() {
+  const std::size_t values = features();
+  held_out_inputs_.resize(spec_.held_out.size());
+  held_out_features_.resize(spec_.held_out.size() * values);
+  teacher_.run(
+      spec_.held_out.size(),
+      [&](std::size_t i, std::span<float> input) {
+        const Image& image = spec_.held_out[i].image;
+        normalise(engraft::fit(image, spec_.teacher_view), spec_.teacher_view, input);
+        std::vector<float>& own = held_out_inputs_[i];
+        const Preprocessing& view = spec_.student_view;
+        own.resize(static_cast<std::size_t>(view.width) * static_cast<std::size_t>(view.height) *
+                   3);
+        normalise(engraft::fit(image, view), view, own);
+        return true;
+      },
+      [&](std::size_t i, std::span<const float> output) {
+        std::ranges::copy(output,
+                          held_out_features_.begin() + static_cast<std::ptrdiff_t>(i * values));
+      });
+}
+
+void Distiller::Impl::look(DistillResult& result) {
+  const Network now = student();
+  const std::size_t count = held_out_inputs_.size(), values = features();
+  if (count > 0) {
+    std::vector<DistillTerms> terms(count);
+    BatchRunner runner(now.graph, now.weights, pool_);
+    runner.run(
+        count,
+        [&](std::size_t i, std::span<float> input) {
+          std::ranges::copy(held_out_inputs_[i], input.begin());
+          return true;
+        },
+        [&](std::size_t i, std::span<const float> output) {
+          (*loss_)(std::span(held_out_features_).subspan(i * values, values), output, 1,
+                   std::span(terms).subspan(i, 1), {});
+        });
+    double feature_error = 0, divergence = 0;
+    std::size_t agreeing = 0;
+    for (const DistillTerms& one : terms) {
+      feature_error += static_cast<double>(one.feature_error);
+      divergence += static_cast<double>(one.divergence);
+      agreeing += one.agrees ? 1 : 0;
+    }
+    const auto n = static_cast<double>(count);
+    result.held_out_feature_error = feature_error / n;
+    result.held_out_divergence = divergence / n;
+    result.held_out_agreement = static_cast<double>(agreeing) / n;
+  }
+  if (spec_.probe) result.probe = spec_.probe(now);
+}
+
+void Distiller::Impl::end_epoch(float rate) {
+  const auto n = static_cast<double>(seen_);
+  const int epoch = static_cast<int>(step_ / per_epoch_);
+  DistillResult result{.epoch = epoch,
+                       .learning_rate = static_cast<double>(rate),
+                       .feature_error = feature_error_ / n,
+                       .divergence = divergence_ / n,
+                       .agreement = static_cast<double>(agreeing_) / n};
+  if (epoch % look_every() == 0 || step_ >= total()) look(result);
+  const auto now = std::chrono::steady_clock::now();
+  result.seconds = std::chrono::duration<double>(now - epoch_start_).count();
+  epoch_start_ = now;
+  feature_error_ = divergence_ = 0;
+  agreeing_ = seen_ = 0;
+  history_.push_back(result);
+}
+
+}  // namespace engraft

@@ -1,0 +1,131 @@
+// `engraft distill` through the real binary, on drawn plates and small random networks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "engraft/graph/mobilenet_v2.h"
+#include "engraft/graph/random_weights.h"
+#include "engraft/model/model.h"
+#include "engraft/sample/plates.h"
+
+namespace engraft::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Distill : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Model model;
+    model.network.graph = mobilenet_v2({.width = 0.35f, .image_size = 64, .classes = 4});
+    model.network.weights = random_weights(model.network.graph, 7);
+    model.preprocessing = keras_preprocessing();
+    model.preprocessing.width = model.preprocessing.height = 64;
+    for (int i = 0; i < 4; ++i) model.labels.push_back("thing " + std::to_string(i));
+    save_model(model, in("teacher.onnx"));
+    ThreadPool pool(2);
+    NoProgress progress;
+    write_plates(in("plates"), {.count = 20, .seed = 5}, pool, progress);
+  }
+
+  [[nodiscard]] std::vector<std::string> words(const std::string& out,
+                                               std::vector<std::string> more = {}) const {
+    std::vector<std::string> all{"distill",   "plates",
+                                 "--teacher", "teacher.onnx",
+                                 "--student", "mobilenet_v2_0.35_32",
+                                 "--batch",   "4",
+                                 "--out",     out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  void expect_failure(const std::vector<std::string>& arguments, int exit_code,
+                      const std::string& named) const {
+    const ProcessResult result = program_.run(arguments);
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, AllOf(HasSubstr("engraft: "), HasSubstr(named)));
+  }
+  [[nodiscard]] fs::path in(const fs::path& name) const { return program_.folder() / name; }
+
+  Program program_;
+};
+
+TEST_F(Distill, TeachesASmallNetworkThatThenClassifies) {
+  const ProcessResult result =
+      program_.run(words("small.onnx", {"--epochs", "2", "--sample-drawn", "4", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json summary = json::parse(result.out);
+  EXPECT_EQ(summary["model"], "small.onnx");
+  EXPECT_EQ(summary["run"], "small-run");
+  EXPECT_EQ(summary["epochs"], 2);
+  EXPECT_GE(summary["pictures"].get<int>(), 20);
+  const json arguments = json::parse(slurp(in("small-run/args.json")));
+  EXPECT_EQ(arguments["student"], "mobilenet_v2_0.35_32");
+  EXPECT_EQ(arguments["drawn"], 4);
+  const ProcessResult classified =
+      program_.run({"classify", "--model", "small.onnx", "plates/clean_000.jpg", "--json"});
+  EXPECT_EQ(classified.exit_code, 0) << classified.err;
+  EXPECT_THAT(classified.out, HasSubstr("thing "));
+}
+
+TEST_F(Distill, StoppedByCtrlCItSaysHowToGoOnAndEndsInTheSameBytes) {
+  const std::vector<std::string> more{"--epochs", "12", "--look-every", "1"};
+  ASSERT_EQ(program_.run(words("whole.onnx", more)).exit_code, 0);
+  Invocation stopped = program_.invocation(words("small.onnx", more));
+  stopped.signal = SIGINT;
+  stopped.signal_after = "epoch 1:";
+  const ProcessResult first = run_process(stopped);
+  ASSERT_EQ(first.exit_code, 130) << first.err;
+  EXPECT_THAT(first.err, HasSubstr("go on with: engraft distill --resume small.onnx"));
+  const ProcessResult second =
+      program_.run({"distill", "--resume", "small.onnx", "--threads", "1", "--json"});
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_EQ(json::parse(second.out)["epochs"], 12);
+  EXPECT_EQ(slurp(in("small.onnx")), slurp(in("whole.onnx")));
+  expect_failure({"distill", "--resume", "small.onnx"}, 3, "no unfinished run");
+}
+
+TEST_F(Distill, KilledItGoesOnAndMayBeMadeLonger) {
+  Invocation killed = program_.invocation(
+      words("small.onnx", {"--epochs", "1000", "--look-every", "1", "--checkpoint-every", "0"}));
+  killed.signal = SIGKILL;
+  killed.signal_after = "epoch 2:";
+  ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(fs::exists(in("small.onnx")));  // as it was at the last look
+  const ProcessResult result =
+      program_.run({"distill", "--resume", "small.onnx", "--epochs", "15", "--threads", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("in 15 epochs"));
+}
+
+TEST_F(Distill, RefusesWhatMakesNoSense) {
+  expect_failure({"distill"}, 2, "--out NAME.onnx");
+  expect_failure({"distill", "plates"}, 2, "--out NAME.onnx");
+  expect_failure(words("teacher.onnx"), 2, "there already");
+  expect_failure(words("small.h5"), 2, ".onnx");
+  expect_failure(words("small.onnx", {"--mixed", "2"}), 2, "--mixed");
+  expect_failure(words("small.onnx", {"--epochs", "2", "--budget", "1m"}), 2, "--budget");
+  expect_failure(words("small.onnx", {"--probe", "nowhere"}), 3, "nowhere");
+  expect_failure({"distill", "--resume", "small.onnx", "--batch", "8"}, 2, "leave out --batch");
+  expect_failure({"distill", "--resume", "small.onnx"}, 3, "small.onnx");
+  EXPECT_FALSE(fs::exists(in("small-run")));
+  EXPECT_FALSE(fs::exists(in("small-run.unfinished")));
+}
+
+TEST_F(Distill, HelpNamesItAndItsOptions) {
+  const ProcessResult help = program_.run({"distill", "--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const char* option : {"--teacher", "--student", "--views", "--probe", "--resume"}) {
+    EXPECT_THAT(help.out, HasSubstr(option));
+  }
+  EXPECT_THAT(program_.run({"--help"}).out, HasSubstr("distill"));
+}
+
+}  // namespace
+}  // namespace engraft::test

@@ -1,0 +1,473 @@
+// Compact files: what is kept, how far values move, and what a hostile one meets with.
+#include "engraft/formats/onnx_compact.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+
+#include "engraft/base/rng.h"
+#include "engraft/formats/half.h"
+#include "engraft/formats/onnx.h"
+#include "engraft/graph/mobilenet_v2.h"
+#include "onnx_messages.h"
+#include "support/errors.h"
+
+namespace engraft {
+namespace {
+
+using namespace onnx_format;
+using test::node;
+using test::parse;
+using test::serialise;
+using test::tensor;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+OnnxModel mobilenet(const MobileNetV2Spec& spec) {
+  return {.network = test::random_mobilenet(spec), .preprocessing = {}, .metadata = {{"a", "b"}}};
+}
+
+/// A convolution and a dense layer large enough for int8, and a depthwise one.
+OnnxModel kernels_model() {
+  GraphBuilder g({8, 8, 3});
+  ValueId x = g.conv("stem", g.input(), {.channels = 32, .kernel = 3});
+  x = g.depthwise_conv("dw", x, {.kernel = 3, .bias = Bias::kAdded});
+  x = g.conv("wide", x, {.channels = 40, .kernel = 1});
+  x = g.batch_norm("bn", x, 1e-3f);
+  x = g.dense("fc", g.apply(Op::kGlobalAveragePool, "pool", x), 30);
+  return {.network = test::with_random_weights(g.finish(g.apply(Op::kSoftmax, "softmax", x))),
+          .preprocessing = {},
+          .metadata = {}};
+}
+
+Bytes compact(const OnnxModel& model) {
+  return write_onnx(model, WeightStorage::kCompact);
+}
+
+OnnxModel round_trip(const OnnxModel& model) {
+  return read_onnx(compact(model), "m.onnx");
+}
+
+/// The largest |w| of each output channel, which stand last.
+std::vector<float> largest(const Tensor& tensor) {
+  const auto channels = static_cast<std::size_t>(tensor.shape()[-1]);
+  std::vector<float> result(channels, 0);
+  for (std::size_t i = 0; i < tensor.size(); ++i) {
+    result[i % channels] = std::max(result[i % channels], std::fabs(tensor.values()[i]));
+  }
+  return result;
+}
+
+/// Every value within half a step of what it was.
+void expect_near(const Tensor& before, const Tensor& after, const std::string& name) {
+  ASSERT_EQ(before.shape(), after.shape()) << name;
+  const std::vector<float> ranges = largest(before);
+  const StoredAs as = compact_storage(before.shape(), before.values());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const float w = before.values()[i];
+    const float error = std::fabs(w - after.values()[i]);
+    if (as == StoredAs::kFloat) {
+      ASSERT_EQ(error, 0) << name;
+    } else if (as == StoredAs::kHalf) {
+      ASSERT_LE(error, std::max(std::fabs(w) * 0x1p-11f, 0x1p-25f)) << name;
+    } else {
+      const float scale = ranges[i % ranges.size()] / 127;
+      ASSERT_LE(error, scale / 2 * 1.0001f) << name;
+    }
+  }
+}
+
+TEST(CompactOnnx, KeepsGraphNamesAndMetadataAndMovesWeightsByHalfAStepAtMost) {
+  for (const OnnxModel& model :
+       {mobilenet({.width = 0.35f, .image_size = 96, .classes = 100}), kernels_model(),
+        mobilenet({.width = 0.35f, .image_size = 32, .classes = 0}), test::small_model(),
+        test::gated_model()}) {
+    const OnnxModel back = round_trip(model);
+    EXPECT_EQ(back.network.graph, model.network.graph);
+    EXPECT_EQ(back.metadata, model.metadata);
+    EXPECT_EQ(back.preprocessing.scale, model.preprocessing.scale);
+    ASSERT_EQ(back.network.weights.all().size(), model.network.weights.all().size());
+    for (const auto& [name, before] : model.network.weights.all()) {
+      expect_near(*before, back.network.weights.at(name), name);
+    }
+  }
+}
+
+TEST(CompactOnnx, IsAboutAQuarterAsLarge) {
+  const OnnxModel model = mobilenet({.width = 0.35f, .image_size = 128, .classes = 1000});
+  EXPECT_LT(compact(model).size(), write_onnx(model).size() * 3 / 10);
+}
+
+TEST(CompactOnnx, EqualModelsGiveEqualBytes) {
+  EXPECT_EQ(compact(kernels_model()), compact(kernels_model()));
+}
+
+TEST(CompactOnnx, FloatIsStillTheDefaultAndExact) {
+  const OnnxModel model = kernels_model();
+  const OnnxModel back = read_onnx(write_onnx(model), "m.onnx");
+  test::expect_same_weights(back.network.weights, model.network.weights);
+}
+
+TEST(CompactOnnx, OfACompactModelMovesNothingByMoreThanFloatsRound) {
+  const OnnxModel once = round_trip(kernels_model());
+  const OnnxModel twice = round_trip(once);
+  for (const auto& [name, tensor] : once.network.weights.all()) {
+    const Tensor& again = twice.network.weights.at(name);
+    for (std::size_t i = 0; i < tensor->size(); ++i) {
+      const float w = tensor->values()[i];
+      ASSERT_NEAR(w, again.values()[i], std::fabs(w) * 1e-6f) << name;
+    }
+  }
+}
+
+TEST(CompactOnnx, StoresTheLargeKernelsAsInt8TheSmallAsHalfAndVectorsAsFloat) {
+  auto file = parse(compact(kernels_model()));
+  EXPECT_EQ(tensor(file, "wide/kernel/int8").data_type(), ::onnx::TensorProto::INT8);
+  EXPECT_EQ(tensor(file, "wide/kernel/int8_scale").dims(0), 40);
+  EXPECT_EQ(tensor(file, "fc/kernel/int8_scale").dims(0), 30);
+  EXPECT_EQ(tensor(file, "stem/kernel/float16").data_type(), ::onnx::TensorProto::FLOAT16);
+  EXPECT_EQ(tensor(file, "dw/depthwise_kernel/float16").data_type(), ::onnx::TensorProto::FLOAT16);
+  EXPECT_EQ(tensor(file, "fc/bias").data_type(), ::onnx::TensorProto::FLOAT);
+  EXPECT_EQ(tensor(file, "bn/gamma").data_type(), ::onnx::TensorProto::FLOAT);
+  // The output channels come first, in a Gemm as well.
+  EXPECT_EQ(node(file, "wide/kernel/unpacked").attribute(0).i(), 0);
+  EXPECT_EQ(node(file, "fc/kernel/unpacked").attribute(0).i(), 0);
+  EXPECT_EQ(tensor(file, "fc/kernel/int8").dims(0), 30);
+  EXPECT_EQ(node(file, "fc").attribute(0).name(), "transB");
+}
+
+TEST(CompactOnnx, ChannelsOfZerosAndOfTinyAndOfHugeValues) {
+  OnnxModel model = kernels_model();
+  Tensor kernel = model.network.weights.at("wide/kernel");
+  const std::size_t channels = 40;
+  for (std::size_t i = 0; i < kernel.size(); ++i) {
+    float& w = kernel.values()[i];
+    if (i % channels == 0) w = 0;
+    if (i % channels == 1) w = -0.0f;
+    if (i % channels == 2) w = std::numeric_limits<float>::denorm_min();
+    if (i % channels == 3) w *= 1e30f;
+    if (i % channels == 4) w *= 1e-30f;
+  }
+  model.network.weights.set("wide/kernel", kernel);
+  const OnnxModel read_back = round_trip(model);
+  const Tensor& back = read_back.network.weights.at("wide/kernel");
+  for (std::size_t i = 0; i < back.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(back.values()[i]));
+    if (i % channels < 3) {
+      ASSERT_EQ(back.values()[i], 0);
+    }
+  }
+  const std::vector<float> before = largest(kernel), after = largest(back);
+  EXPECT_NEAR(after[3] / before[3], 1, 1e-6);
+  EXPECT_NEAR(after[4] / before[4], 1, 1e-6);
+}
+
+TEST(CompactOnnx, WhatNeitherInt8NorHalfHoldsStaysFloat) {
+  for (const float value : {kInfinity, -kInfinity, std::numeric_limits<float>::max()}) {
+    OnnxModel model = kernels_model();
+    for (const char* name : {"wide/kernel", "dw/depthwise_kernel", "stem/kernel"}) {
+      Tensor kernel = model.network.weights.at(name);
+      kernel.values()[1] = value;
+      model.network.weights.set(name, kernel);
+    }
+    const OnnxModel back = round_trip(model);
+    for (const char* name : {"wide/kernel", "dw/depthwise_kernel", "stem/kernel"}) {
+      EXPECT_TRUE(test::same_bits(back.network.weights.at(name), model.network.weights.at(name)));
+    }
+  }
+  OnnxModel model = kernels_model();
+  Tensor kernel = model.network.weights.at("fc/kernel");
+  kernel.values()[7] = std::nanf("");
+  model.network.weights.set("fc/kernel", kernel);
+  EXPECT_TRUE(std::isnan(round_trip(model).network.weights.at("fc/kernel").values()[7]));
+}
+
+TEST(CompactOnnx, AParameterOfTwoLayersIsStoredOnce) {
+  GraphBuilder g({4, 4, 3});
+  ValueId x = g.conv("first", g.input(), {.channels = 48, .kernel = 1});
+  x = g.conv("a", x, {.channels = 48, .kernel = 1});
+  x = g.conv("b", x, {.channels = 48, .kernel = 1});
+  Network network = test::with_random_weights(g.finish(x));
+  std::vector<Node> nodes = network.graph.nodes();
+  Graph shared(Shape{4, 4, 3});
+  for (Node& node : nodes) {
+    if (node.name == "b") node.parameters[0] = "a/kernel";
+    const Shape shape = network.graph.shape(node.output);
+    shared.set_output(shared.append(node, shape));
+  }
+  network.graph = shared;
+  const OnnxModel model{.network = network, .preprocessing = {}, .metadata = {}};
+  EXPECT_EQ(round_trip(model).network.graph, shared);
+}
+
+TEST(CompactOnnx, AKernelOfTwoDenseLayersComesBackAsItWas) {
+  GraphBuilder g({4, 4, 3});
+  ValueId x = g.apply(Op::kGlobalAveragePool, "pool", g.conv("c", g.input(), {.channels = 40}));
+  x = g.dense("b", g.dense("a", x, 40), 40);
+  Network network = test::with_random_weights(g.finish(x));
+  Graph shared(Shape{4, 4, 3});
+  for (Node node : network.graph.nodes()) {
+    if (node.name == "b") node.parameters[0] = "a/kernel";
+    const Shape shape = network.graph.shape(node.output);
+    shared.set_output(shared.append(node, shape));
+  }
+  network.graph = shared;
+  const OnnxModel back = round_trip({.network = network, .preprocessing = {}, .metadata = {}});
+  EXPECT_EQ(back.network.graph, shared);
+  expect_near(network.weights.at("a/kernel"), back.network.weights.at("a/kernel"), "a/kernel");
+}
+
+TEST(CompactOnnx, NamesThatCollideWithItsOwnAreRefused) {
+  GraphBuilder g({4, 4, 3});
+  ValueId x = g.conv("c", g.input(), {.channels = 400, .kernel = 1});
+  x = g.apply(Op::kRelu, "c/kernel/int8", x);
+  const OnnxModel model{
+      .network = test::with_random_weights(g.finish(x)), .preprocessing = {}, .metadata = {}};
+  EXPECT_NO_THROW(static_cast<void>(write_onnx(model)));
+  test::expect_error(ErrorKind::kUsage, HasSubstr("c/kernel/int8"),
+                     [&] { static_cast<void>(compact(model)); });
+}
+
+TEST(ToInt8, RoundsToTheNearestStepOfItsChannel) {
+  const std::vector<float> values{127, 0.4f, -63.5f, -127, 1, 1.5f, 0, 2.54f};  // [2 channels, 4]
+  const Int8Values packed = to_int8(values, {.channels = 2, .stride = 4});
+  EXPECT_THAT(packed.scales, ::testing::ElementsAre(1, 2.54f / 127));
+  EXPECT_THAT(packed.values, ::testing::ElementsAre(127, 0, -64, -127, 50, 75, 0, 127));
+  EXPECT_TRUE(to_int8({}, {.channels = 3, .stride = 1}).values.empty());
+}
+
+TEST(ToInt8, ScalesThatCanBeUsed) {
+  for (const float scale : {0.0f, -1.0f, kInfinity, -kInfinity, std::nanf(""), 1e38f}) {
+    EXPECT_FALSE(usable_scale(scale)) << scale;
+  }
+  for (const float scale : {1.0f, 1e-38f, 1e-45f, 1e36f}) EXPECT_TRUE(usable_scale(scale)) << scale;
+}
+
+void read(std::span<const std::byte> bytes) {
+  static_cast<void>(read_onnx(bytes, "m.onnx"));
+}
+
+TEST(CompactOnnx, CutShortAnywhereIsRefused) {
+  const Bytes whole = compact(kernels_model());
+  for (std::size_t length = 0; length < whole.size(); length += length < 4000 ? 1 : 7) {
+    test::expect_error(ErrorKind::kBadInput, AllOf(HasSubstr("m.onnx"), HasSubstr("damaged")),
+                       [&] { read(std::span(whole).first(length)); });
+  }
+}
+
+class FlippedCompactOnnx : public testing::TestWithParam<int> {};
+
+TEST_P(FlippedCompactOnnx, IsReadOrRefusedButNeverCrashes) {
+  const Bytes bytes = compact(kernels_model());
+  Rng rng(4, static_cast<std::uint64_t>(GetParam()));
+  for (int round = 0; round < 50; ++round) {
+    Bytes flipped = bytes;
+    for (int i = 0; i < 3; ++i) {
+      flipped[rng.below(static_cast<std::uint32_t>(bytes.size()))] ^=
+          static_cast<std::byte>(1u << rng.below(8));
+    }
+    try {
+      const OnnxModel model = read_onnx(flipped, "m.onnx");
+      check_weights(model.network.graph, model.network.weights);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kUnsupported)
+          << error.what();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, FlippedCompactOnnx, testing::Range(0, 20));
+
+using Model = ::onnx::ModelProto;
+
+struct Change {
+  const char* name;
+  ErrorKind kind;
+  const char* message;
+  std::function<void(Model&)> change;
+};
+
+class ChangedCompactOnnx : public testing::TestWithParam<Change> {};
+
+TEST_P(ChangedCompactOnnx, IsRefusedWithTheReason) {
+  Model model = parse(compact(kernels_model()));
+  GetParam().change(model);
+  test::expect_error(GetParam().kind, AllOf(HasSubstr("m.onnx"), HasSubstr(GetParam().message)),
+                     [&] { read(serialise(model)); });
+}
+
+constexpr ErrorKind kBad = ErrorKind::kBadInput;
+constexpr ErrorKind kOther = ErrorKind::kUnsupported;
+
+/// Sets one scale of the dense layer.
+std::function<void(Model&)> scale(float value) {
+  return [value](Model& m) {
+    std::memcpy(tensor(m, "fc/kernel/int8_scale").mutable_raw_data()->data() + 8, &value,
+                sizeof value);
+  };
+}
+
+/// Gives the dense layer's scales that many entries.
+std::function<void(Model&)> scales(int count) {
+  return [count](Model& m) {
+    ::onnx::TensorProto& t = tensor(m, "fc/kernel/int8_scale");
+    const std::vector<float> values(static_cast<std::size_t>(count), 1);
+    t.set_dims(0, count);
+    t.set_raw_data(values.data(), values.size() * sizeof(float));
+  };
+}
+
+::onnx::AttributeProto& axis(Model& m) {
+  return *node(m, "fc/kernel/unpacked").mutable_attribute(0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scales, ChangedCompactOnnx,
+    testing::Values(
+        Change{"one_scale_too_few", kBad, "29 scales for the 30 channels", scales(29)},
+        Change{"one_scale_too_many", kBad, "31 scales for the 30 channels", scales(31)},
+        Change{"no_scale", kBad, "0 scales", scales(0)},
+        Change{"zero", kBad, "not above 0 and finite", scale(0)},
+        Change{"minus_zero", kBad, "not above 0 and finite", scale(-0.0f)},
+        Change{"negative", kBad, "not above 0 and finite", scale(-0.5f)},
+        Change{"infinite", kBad, "not above 0 and finite", scale(kInfinity)},
+        Change{"nan", kBad, "not above 0 and finite", scale(std::nanf(""))},
+        Change{"so_large_that_products_overflow", kBad, "not above 0 and finite", scale(3e38f)},
+        Change{"bytes_short", kBad, "bytes",
+               [](Model& m) { tensor(m, "fc/kernel/int8_scale").mutable_raw_data()->pop_back(); }},
+        Change{"a_scalar", kOther, "not one row of floats",
+               [](Model& m) { tensor(m, "fc/kernel/int8_scale").clear_dims(); }},
+        Change{"a_table", kOther, "not one row of floats",
+               [](Model& m) { tensor(m, "fc/kernel/int8_scale").add_dims(1); }},
+        Change{"of_another_type", kOther, "not one row of floats",
+               [](Model& m) {
+                 tensor(m, "fc/kernel/int8_scale").set_data_type(::onnx::TensorProto::FLOAT16);
+               }},
+        Change{"elsewhere", kOther, "not one row of floats",
+               [](Model& m) {
+                 tensor(m, "fc/kernel/int8_scale").set_data_location(::onnx::TensorProto::EXTERNAL);
+               }},
+        Change{"missing", kOther, "is not an initializer",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_input(1, "nowhere"); }},
+        Change{"left_out", kOther, "has 1 inputs instead of 2",
+               [](Model& m) { node(m, "fc/kernel/unpacked").mutable_input()->RemoveLast(); }}),
+    [](const auto& param) { return std::string(param.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, ChangedCompactOnnx,
+    testing::Values(
+        Change{"int8_short", kBad, "bytes",
+               [](Model& m) { tensor(m, "fc/kernel/int8").mutable_raw_data()->pop_back(); }},
+        Change{"int8_long", kBad, "bytes",
+               [](Model& m) { tensor(m, "fc/kernel/int8").mutable_raw_data()->push_back('x'); }},
+        Change{"int8_missing", kBad, "0 bytes",
+               [](Model& m) { tensor(m, "fc/kernel/int8").clear_raw_data(); }},
+        Change{"dims_overflow", kBad, "too large",
+               [](Model& m) { tensor(m, "fc/kernel/int8").set_dims(0, std::int64_t{1} << 62); }},
+        Change{"dims_negative", kBad, "negative",
+               [](Model& m) {
+                 tensor(m, "fc/kernel/int8").set_dims(0, -40);
+                 tensor(m, "fc/kernel/int8").set_dims(1, -30);
+               }},
+        Change{"five_dims", kOther, "up to 4 axes",
+               [](Model& m) {
+                 for (int i = 0; i < 3; ++i) tensor(m, "fc/kernel/int8").add_dims(1);
+               }},
+        Change{"int8_elsewhere", kOther, "inside the file",
+               [](Model& m) {
+                 tensor(m, "fc/kernel/int8").set_data_location(::onnx::TensorProto::EXTERNAL);
+               }},
+        Change{"unsigned", kOther, "not an int8 tensor",
+               [](Model& m) {
+                 tensor(m, "fc/kernel/int8").set_data_type(::onnx::TensorProto::UINT8);
+               }},
+        Change{"half_short", kBad, "bytes",
+               [](Model& m) {
+                 tensor(m, "dw/depthwise_kernel/float16").mutable_raw_data()->pop_back();
+               }},
+        Change{
+            "half_of_another_type", kOther, "not a float16 tensor",
+            [](Model& m) {
+              tensor(m, "dw/depthwise_kernel/float16").set_data_type(::onnx::TensorProto::BFLOAT16);
+            }},
+        Change{"half_elsewhere", kOther, "inside the file",
+               [](Model& m) {
+                 tensor(m, "dw/depthwise_kernel/float16")
+                     .set_data_location(::onnx::TensorProto::EXTERNAL);
+               }}),
+    [](const auto& param) { return std::string(param.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Nodes, ChangedCompactOnnx,
+    testing::Values(
+        Change{"axis_past_the_last", kOther, "axis is none of", [](Model& m) { axis(m).set_i(2); }},
+        Change{"axis_negative", kOther, "axis is none of", [](Model& m) { axis(m).set_i(-1); }},
+        Change{"axis_huge", kOther, "axis is none of",
+               [](Model& m) { axis(m).set_i(std::int64_t{1} << 40); }},
+        Change{"axis_left_out", kOther, "axis is none of",
+               [](Model& m) { node(m, "fc/kernel/unpacked").clear_attribute(); }},
+        Change{"axis_of_the_inputs", kBad, "30 scales for the 40 channels",
+               [](Model& m) { axis(m).set_i(1); }},
+        Change{"a_transposed_bias", kOther, "transposes fc/bias, which is no kernel",
+               [](Model& m) { node(m, "fc").set_input(1, "fc/bias"); }},
+        Change{"transposed_and_not", kOther, "the other way round",
+               [](Model& m) {
+                 ::onnx::NodeProto again = node(m, "fc");
+                 again.set_name("again");
+                 again.set_output(0, "again");
+                 again.clear_attribute();
+                 *m.mutable_graph()->add_node() = again;
+               }},
+        Change{"not_transposed", kBad, "fc", [](Model& m) { node(m, "fc").clear_attribute(); }},
+        Change{"a_zero_point", kOther, "has 3 inputs instead of 2",
+               [](Model& m) {
+                 ::onnx::TensorProto& zero = *m.mutable_graph()->add_initializer();
+                 zero.set_name("zero");
+                 zero.set_data_type(::onnx::TensorProto::INT8);
+                 zero.add_dims(30);
+                 zero.set_raw_data(std::string(30, '\1'));
+                 node(m, "fc/kernel/unpacked").add_input("zero");
+               }},
+        Change{"values_from_a_node", kOther, "is not an initializer",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_input(0, "pool"); }},
+        Change{"unpacked_twice", kOther, "unpacks fc/kernel/int8 once more",
+               [](Model& m) {
+                 ::onnx::NodeProto again = node(m, "fc/kernel/unpacked");
+                 again.set_output(0, "other");
+                 *m.mutable_graph()->add_node() = again;
+               }},
+        Change{"an_initializer_s_name", kBad, "value fc/bias is there twice",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_output(0, "fc/bias"); }},
+        Change{"a_value_s_name", kBad, "value pool is there twice",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_output(0, "pool"); }},
+        Change{"another_parameter_s_name", kBad, "is there twice",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_output(0, "wide/kernel"); }},
+        Change{"another_attribute", kOther, "has an attribute",
+               [](Model& m) {
+                 ::onnx::AttributeProto& more = *node(m, "fc/kernel/unpacked").add_attribute();
+                 more.set_name("block_size");
+                 more.set_i(1);
+               }},
+        Change{"cast_to_double", kOther, "to is not 1",
+               [](Model& m) {
+                 node(m, "dw/depthwise_kernel/unpacked").mutable_attribute(0)->set_i(11);
+               }},
+        Change{"cast_of_a_picture", kOther, "is not an initializer",
+               [](Model& m) { node(m, "dw/depthwise_kernel/unpacked").set_input(0, "stem"); }},
+        Change{"cast_of_int8", kOther, "not a float16 tensor",
+               [](Model& m) {
+                 node(m, "dw/depthwise_kernel/unpacked").set_input(0, "fc/kernel/int8");
+               }},
+        Change{"never_unpacked", kOther, "fc/kernel is not an initializer",
+               [](Model& m) { node(m, "fc/kernel/unpacked").set_output(0, "other"); }},
+        Change{"packed_where_a_float_is_due", kOther, "fc/kernel/int8 is not a float tensor",
+               [](Model& m) { node(m, "fc").set_input(1, "fc/kernel/int8"); }}),
+    [](const auto& param) { return std::string(param.param.name); });
+
+}  // namespace
+}  // namespace engraft
