@@ -9,7 +9,7 @@ bench/results. The last line is one JSON object:
   latency2_vs_onnxruntime    the same on two threads
   fma_peak_share             share of the multiply-adds that all cores were measured to do
   finetune_vs_pytorch        pictures a second of a full training step, batch 32, batch norm frozen
-  int8_vs_fp32               pictures a second; null: not measured
+  int8_vs_fp32               pictures a second of many pictures in 8-bit integers, by those in floats
 """
 
 import argparse
@@ -48,7 +48,8 @@ class Engraft:
         self.programs, self.cores = programs, cores
 
     def engine(self):
-        wanted = f"^(classification/threads:{self.cores}|single_picture/threads:[12])/"
+        """In floats and in 8-bit integers."""
+        wanted = f"^(classification(_int8)?/threads:{self.cores}|single_picture(_int8)?/threads:[12])/"
         found = json.loads(run([self.programs / "bench_engine", f"--benchmark_filter={wanted}",
                                 "--benchmark_format=json"]))["benchmarks"]
         by_name = {entry["name"].rsplit("/", 1)[0]: entry for entry in found}
@@ -58,6 +59,10 @@ class Engraft:
             "peak_share": many["%_of_peak"] / 100,
             "one_1": 1000 / by_name["single_picture/threads:1"]["pictures/s"],
             "one_2": 1000 / by_name["single_picture/threads:2"]["pictures/s"],
+        }, {
+            "many": by_name[f"classification_int8/threads:{self.cores}"]["pictures/s"],
+            "one_1": 1000 / by_name["single_picture_int8/threads:1"]["pictures/s"],
+            "one_2": 1000 / by_name["single_picture_int8/threads:2"]["pictures/s"],
         }
 
     def training(self):
@@ -148,7 +153,8 @@ def measure(options, programs, cores):
     seconds, batches, steps = (0.8, (1, 2), 3) if options.quick else (2, (1, 2, 4, 8, 16, 32), 12)
     rounds = []
     for number in range(2 if options.quick else options.rounds):
-        found = {"engraft": engraft.engine(), "engraft training": engraft.training()}
+        floats, integers = engraft.engine()
+        found = {"engraft": floats, "engraft int8": integers, "engraft training": engraft.training()}
         if onnxruntime.ready:
             found["onnxruntime"] = onnxruntime.engine(batches, seconds)
         if pytorch.ready:
@@ -170,14 +176,14 @@ def summary_of(rounds):
         "latency2_vs_onnxruntime": ratio(rounds, "one_2", "engraft", "onnxruntime"),
         "fma_peak_share": round(share, 3),
         "finetune_vs_pytorch": ratio(rounds, "many", "engraft training", "pytorch training"),
-        "int8_vs_fp32": None,
+        "int8_vs_fp32": ratio(rounds, "many", "engraft int8", "engraft"),
     }
 
 
 def print_table(rounds, cores):
     print(f"\n{processor()}, {cores} cores, medians of {len(rounds)} rounds")
     print(f"{'inference, 1.0 at 224':24}{'many pictures':>16}{'one, 1 thread':>16}{'one, 2 threads':>16}")
-    for who in ("engraft", "onnxruntime", "pytorch"):
+    for who in ("engraft", "engraft int8", "onnxruntime", "pytorch"):
         if any(who in r for r in rounds):
             print(f"{who:24}{median_of(rounds, who, 'many'):14.0f}/s{median_of(rounds, who, 'one_1'):13.2f} ms"
                   f"{median_of(rounds, who, 'one_2'):13.2f} ms")

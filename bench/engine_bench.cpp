@@ -9,6 +9,7 @@
 
 #include "engraft/base/rng.h"
 #include "engraft/engine/batch_runner.h"
+#include "engraft/engine/calibration.h"
 #include "engraft/engine/plan.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
@@ -89,14 +90,27 @@ void later_compile(benchmark::State& state) {
 }
 BENCHMARK(later_compile)->Unit(benchmark::kMillisecond)->UseRealTime();
 
+/// What 8-bit integers need to know.
+ActivationRanges ranges_of(const Network& net) {
+  ThreadPool pool(1);
+  const std::vector<float> picture = synthetic_picture();
+  return calibrate(
+      net.graph, net.weights, 1,
+      [&](std::size_t, std::span<float> input) {
+        std::copy(picture.begin(), picture.end(), input.begin());
+        return true;
+      },
+      pool);
+}
+
 /// Many pictures, micro-batches over a pool, nothing decoded: the features of a frozen base, as
 /// training takes them, or the probabilities of 1000 classes.
-void many_pictures(benchmark::State& state, Part part) {
+void many_pictures(benchmark::State& state, Part part, const ActivationRanges* ranges = nullptr) {
   const Network& net = network(part);
   const int threads = static_cast<int>(state.range(0));
   constexpr std::size_t kPictures = 64;
   ThreadPool pool(threads);
-  BatchRunner runner(net.graph, net.weights, pool);
+  BatchRunner runner(net.graph, net.weights, pool, ranges);
   const std::vector<float> picture = synthetic_picture();
   std::vector<float> first_outputs(kPictures);
   const auto run = [&] {
@@ -117,18 +131,24 @@ void feature_extraction(benchmark::State& state) {
 void classification(benchmark::State& state) {
   many_pictures(state, Part::kClassifier);
 }
+/// The same in 8-bit integers.
+void classification_int8(benchmark::State& state) {
+  const ActivationRanges ranges = ranges_of(network(Part::kClassifier));
+  many_pictures(state, Part::kClassifier, &ranges);
+}
 void for_thread_counts(benchmark::internal::Benchmark* bench) {
   for (int threads = 1; threads < available_cores(); threads *= 2) bench->Arg(threads);
   bench->Arg(available_cores())->ArgName("threads")->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 BENCHMARK(feature_extraction)->Apply(for_thread_counts);
 BENCHMARK(classification)->Apply(for_thread_counts);
+BENCHMARK(classification_int8)->Apply(for_thread_counts);
 
 /// One picture through the whole classifier, from filled input to probabilities.
-void single_picture(benchmark::State& state) {
+void one_picture(benchmark::State& state, const ActivationRanges* ranges) {
   const Network& net = network(Part::kClassifier);
   const int threads = static_cast<int>(state.range(0));
-  const Plan plan = Plan::compile(net.graph, net.weights, {.threads = threads});
+  const Plan plan = Plan::compile(net.graph, net.weights, {.threads = threads, .ranges = ranges});
   Plan::Workspace workspace = plan.make_workspace();
   const std::vector<float> picture = synthetic_picture();
   std::copy(picture.begin(), picture.end(), plan.input(workspace).begin());
@@ -138,12 +158,18 @@ void single_picture(benchmark::State& state) {
         (threads == 1 ? plan.forward(workspace) : plan.forward(workspace, team)).data());
   });
 }
-BENCHMARK(single_picture)
-    ->ArgName("threads")
-    ->Arg(1)
-    ->Arg(2)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+void single_picture(benchmark::State& state) {
+  one_picture(state, nullptr);
+}
+void single_picture_int8(benchmark::State& state) {
+  const ActivationRanges ranges = ranges_of(network(Part::kClassifier));
+  one_picture(state, &ranges);
+}
+void for_one_and_two_threads(benchmark::internal::Benchmark* bench) {
+  bench->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+BENCHMARK(single_picture)->Apply(for_one_and_two_threads);
+BENCHMARK(single_picture_int8)->Apply(for_one_and_two_threads);
 
 const bool kContextAdded = [] {
   benchmark::AddCustomContext("fma_instruction", fma_instruction());

@@ -77,7 +77,8 @@ void require_samples(const Dataset& dataset) {
 /// A table that lies among the pictures under one of the usual names; none: empty.
 fs::path table_inside(const fs::path& folder) {
   for (const char* name : {"labels.csv", "metadata.csv"}) {
-    if (fs::is_regular_file(folder / name)) return folder / name;
+    std::error_code unreadable;  // the folders' own reading says so
+    if (fs::is_regular_file(folder / name, unreadable)) return folder / name;
   }
   return {};
 }
