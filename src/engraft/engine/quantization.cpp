@@ -50,8 +50,7 @@ std::vector<ValueId> values_to_calibrate(const StepList& list, const Graph& grap
     if (step.block) values.insert(values.end(), {step.expanded, step.depthwise});
   }
   std::ranges::sort(values);
-  const auto repeated = std::ranges::unique(values);
-  values.erase(repeated.begin(), repeated.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
 }
 

@@ -21,9 +21,14 @@
 #include "engraft/kernels/quantization.h"
 #include "engraft/kernels/simd-inl.h"
 
-// Whole tiles stay in registers only if their loops are unrolled early, which g++ does where told.
+// Whole tiles stay in registers only if their loops are unrolled early, which g++ does where told;
+// clang does it of itself.
 #ifndef ENGRAFT_UNROLL
+#ifdef __clang__
+#define ENGRAFT_UNROLL
+#else
 #define ENGRAFT_UNROLL _Pragma("GCC unroll 16")
+#endif
 #endif
 
 HWY_BEFORE_NAMESPACE();
