@@ -122,8 +122,8 @@ TEST(CompactModel, OfTheRealNetworkChangesFewAnswers) {
     if (entry.path().extension() == ".JPEG") pictures.push_back(entry.path());
   }
   std::ranges::sort(pictures);
-  ASSERT_GE(pictures.size(), 100u);
-  pictures.resize(100);
+  ASSERT_GE(pictures.size(), 24u);
+  pictures.resize(24);  // sanitizers take seconds for each
   const Classifier whole(model), compact(folder / "compact.onnx");
   const auto before = whole.classify_files(pictures), after = compact.classify_files(pictures);
   int changed = 0;
@@ -132,7 +132,7 @@ TEST(CompactModel, OfTheRealNetworkChangesFewAnswers) {
     changed += whole.rank(before[i].probabilities, 1).front().index !=
                whole.rank(after[i].probabilities, 1).front().index;
   }
-  EXPECT_LE(changed, 5);  // 4 of all 200
+  EXPECT_LE(changed, 2);  // 4 of all 200
 }
 
 }  // namespace
