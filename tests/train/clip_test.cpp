@@ -28,68 +28,61 @@ double plain_norm(const std::vector<float>& g) {
   return static_cast<double>(std::sqrt(sum));
 }
 
-/// The norm as several threads work it out: each block on its own, in any order.
-double blockwise_norm(std::span<const float> g) {
-  std::vector<double> sums(norm_blocks(g.size()), std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t block = sums.size(); block-- > 0;) {
-    const std::size_t begin = block * kNormBlock;
-    sums[block] = sum_of_squares(g.subspan(begin, std::min(kNormBlock, g.size() - begin)));
-  }
-  return norm_of(sums);
+double norm_of(std::span<const float> g, int threads = 1) {
+  ThreadPool pool(threads);
+  return global_norm(g, pool);
+}
+
+/// As a step does it. Returns the norm before.
+double clip(std::span<float> g, float most) {
+  const double norm = norm_of(g);
+  scale(g, clip_factor(norm, most));
+  return norm;
 }
 
 TEST(GlobalNorm, IsTheRootOfTheSumOfSquares) {
-  EXPECT_EQ(global_norm(std::vector<float>{3, 4}), 5);
-  EXPECT_EQ(global_norm(std::vector<float>(16, -2)), 8);
-  EXPECT_EQ(global_norm({}), 0);
+  EXPECT_EQ(norm_of(std::vector<float>{3, 4}), 5);
+  EXPECT_EQ(norm_of(std::vector<float>(16, -2)), 8);
+  EXPECT_EQ(norm_of({}), 0);
   for (std::size_t size = 1; size <= 70; ++size) {
     const std::vector<float> g = random_values(size, size);
-    EXPECT_NEAR(global_norm(g), plain_norm(g), 1e-13 * plain_norm(g)) << size;
+    EXPECT_NEAR(norm_of(g), plain_norm(g), 1e-13 * plain_norm(g)) << size;
   }
 }
 
-TEST(GlobalNorm, HasTheSameBitsFromBlocksInAnyOrder) {
+TEST(GlobalNorm, HasTheSameBitsForAnyNumberOfThreads) {
   for (const std::size_t size : {0ul, 1ul, 65535ul, 65536ul, 65537ul, 131072ul, 300001ul}) {
     const std::vector<float> g = random_values(size, 7);
-    EXPECT_EQ(global_norm(g), blockwise_norm(g)) << size;
-    EXPECT_NEAR(global_norm(g), plain_norm(g), 1e-12 * plain_norm(g));
+    for (const int threads : {2, 3, 4}) EXPECT_EQ(norm_of(g, threads), norm_of(g)) << size;
+    EXPECT_NEAR(norm_of(g), plain_norm(g), 1e-12 * plain_norm(g));
   }
 }
 
 TEST(GlobalNorm, NeitherOverflowsNorLosesSmallGradients) {
-  EXPECT_DOUBLE_EQ(global_norm(std::vector<float>(4, 3e38f)), 2 * static_cast<double>(3e38f));
-  EXPECT_DOUBLE_EQ(global_norm(std::vector<float>(4, 1e-40f)), 2 * static_cast<double>(1e-40f));
+  EXPECT_DOUBLE_EQ(norm_of(std::vector<float>(4, 3e38f)), 2 * static_cast<double>(3e38f));
+  EXPECT_DOUBLE_EQ(norm_of(std::vector<float>(4, 1e-40f)), 2 * static_cast<double>(1e-40f));
 }
 
 TEST(GlobalNorm, IsNotANumberWhereAGradientIsNot) {
   for (const std::size_t place : {0ul, 15ul, 16ul, 70000ul, 99999ul}) {
     std::vector<float> g = random_values(100000, 1);
     g[place] = kNan;
-    EXPECT_TRUE(std::isnan(global_norm(g))) << place;
+    EXPECT_TRUE(std::isnan(norm_of(g))) << place;
     g[place] = -kInfinity;
-    EXPECT_EQ(global_norm(g), kInfinity) << place;
+    EXPECT_EQ(norm_of(g), kInfinity) << place;
   }
-}
-
-TEST(NormBlocks, CoverEverySize) {
-  EXPECT_EQ(norm_blocks(0), 0u);
-  EXPECT_EQ(norm_blocks(1), 1u);
-  EXPECT_EQ(norm_blocks(kNormBlock), 1u);
-  EXPECT_EQ(norm_blocks(kNormBlock + 1), 2u);
-  EXPECT_EQ(norm_blocks(std::numeric_limits<std::size_t>::max()),
-            std::numeric_limits<std::size_t>::max() / kNormBlock + 1);
 }
 
 TEST(Clip, ScalesALongGradientToTheLargestNorm) {
   std::vector<float> g{30, 40};
-  EXPECT_EQ(clip_by_global_norm(g, 5), 50);
+  EXPECT_EQ(clip(g, 5), 50);
   EXPECT_THAT(g, ElementsAre(testing::FloatEq(3), testing::FloatEq(4)));
 
   std::vector<float> many = random_values(200001, 3);
   const std::vector<float> before = many;
-  const double norm = clip_by_global_norm(many, 1.5f);
-  EXPECT_EQ(norm, global_norm(before));
-  EXPECT_NEAR(global_norm(many), 1.5, 1e-6);
+  const double norm = clip(many, 1.5f);
+  EXPECT_EQ(norm, norm_of(before));
+  EXPECT_NEAR(norm_of(many), 1.5, 1e-6);
   for (std::size_t i = 0; i < many.size(); i += 997) {
     EXPECT_NEAR(many[i], before[i] * 1.5 / norm, 1e-6 * std::abs(before[i])) << i;
   }
@@ -98,30 +91,30 @@ TEST(Clip, ScalesALongGradientToTheLargestNorm) {
 TEST(Clip, LeavesAShortGradientBitByBit) {
   const std::vector<float> before = random_values(1000, 4);
   std::vector<float> g = before;
-  EXPECT_EQ(clip_by_global_norm(g, 1e6f), global_norm(before));
+  EXPECT_EQ(clip(g, 1e6f), norm_of(before));
   EXPECT_EQ(g, before);
   std::vector<float> at_the_limit{3, 4};
-  EXPECT_EQ(clip_by_global_norm(at_the_limit, 5), 5);
+  EXPECT_EQ(clip(at_the_limit, 5), 5);
   EXPECT_THAT(at_the_limit, ElementsAre(3, 4));
   std::vector<float> nothing(5, 0);
-  EXPECT_EQ(clip_by_global_norm(nothing, 1), 0);
+  EXPECT_EQ(clip(nothing, 1), 0);
   EXPECT_THAT(nothing, testing::Each(0.0f));
 }
 
 TEST(Clip, ReportsAGradientThatNoFactorMendsAndLeavesIt) {
   std::vector<float> g{100, kNan, 3};
-  EXPECT_TRUE(std::isnan(clip_by_global_norm(g, 1)));
+  EXPECT_TRUE(std::isnan(clip(g, 1)));
   EXPECT_EQ(g[0], 100);
   EXPECT_EQ(g[2], 3);
   std::vector<float> h{100, kInfinity};
-  EXPECT_EQ(clip_by_global_norm(h, 1), kInfinity);
+  EXPECT_EQ(clip(h, 1), kInfinity);
   EXPECT_THAT(h, ElementsAre(100, kInfinity));
 }
 
 TEST(Clip, InPiecesGivesTheSameBits) {
   std::vector<float> whole = random_values(150000, 5), pieces = whole;
-  (void)clip_by_global_norm(whole, 2);
-  const float factor = clip_factor(blockwise_norm(pieces), 2);
+  (void)clip(whole, 2);
+  const float factor = clip_factor(norm_of(pieces), 2);
   scale(std::span(pieces).first(77), factor);
   scale(std::span(pieces).subspan(77), factor);
   EXPECT_EQ(whole, pieces);
@@ -130,8 +123,7 @@ TEST(Clip, InPiecesGivesTheSameBits) {
 TEST(Clip, RefusesALargestNormOutOfRange) {
   for (const float most : {0.0f, -1.0f, kNan, kInfinity}) {
     std::vector<float> g{3, 4};
-    expect_error(ErrorKind::kUsage, HasSubstr("1 is a usual one"),
-                 [&] { (void)clip_by_global_norm(g, most); });
+    expect_error(ErrorKind::kUsage, HasSubstr("1 is a usual one"), [&] { (void)clip(g, most); });
     expect_error(ErrorKind::kUsage, HasSubstr("must be above 0"),
                  [&] { (void)clip_factor(1, most); });
     EXPECT_THAT(g, ElementsAre(3, 4));

@@ -4,32 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "engraft/base/error.h"
 
 namespace engraft {
 namespace {
 
+/// Elements whose squares are summed in one piece.
+constexpr std::size_t kBlock = 65536;
 /// Sums that run side by side, which a processor does at once; part of the order of summation.
 constexpr std::size_t kLanes = 16;
-
-std::span<const float> block_of(std::span<const float> g, std::size_t block) {
-  const std::size_t begin = block * kNormBlock;
-  return g.subspan(begin, std::min(kNormBlock, g.size() - begin));
-}
-
-void check_max_norm(float max_norm) {
-  if (max_norm > 0 && std::isfinite(max_norm)) return;
-  throw Error(
-      ErrorKind::kUsage,
-      fmt::format("the largest gradient norm must be above 0, not {}: 1 is a usual one", max_norm));
-}
-
-}  // namespace
-
-std::size_t norm_blocks(std::size_t size) {
-  return size / kNormBlock + (size % kNormBlock == 0 ? 0 : 1);
-}
 
 double sum_of_squares(std::span<const float> block) {
   double lanes[kLanes] = {};
@@ -50,22 +36,23 @@ double sum_of_squares(std::span<const float> block) {
   return lanes[0];
 }
 
-double norm_of(std::span<const double> block_sums) {
-  double sum = 0;
-  for (const double block : block_sums) sum += block;
-  return std::sqrt(sum);
-}
+}  // namespace
 
-double global_norm(std::span<const float> g) {
-  double sum = 0;
-  for (std::size_t block = 0; block < norm_blocks(g.size()); ++block) {
-    sum += sum_of_squares(block_of(g, block));
-  }
-  return std::sqrt(sum);
+double global_norm(std::span<const float> g, ThreadPool& pool) {
+  std::vector<double> sums((g.size() + kBlock - 1) / kBlock);
+  pool.for_each(sums.size(), [&](std::size_t block, int) {
+    const std::size_t begin = block * kBlock;
+    sums[block] = sum_of_squares(g.subspan(begin, std::min(kBlock, g.size() - begin)));
+  });
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 float clip_factor(double norm, float max_norm) {
-  check_max_norm(max_norm);
+  if (!(max_norm > 0 && std::isfinite(max_norm))) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("the largest gradient norm must be above 0, not {}: 1 is a usual one",
+                            max_norm));
+  }
   if (!std::isfinite(norm) || norm <= max_norm) return 1;
   return static_cast<float>(max_norm / norm);
 }
@@ -73,13 +60,6 @@ float clip_factor(double norm, float max_norm) {
 void scale(std::span<float> g, float factor) {
   if (factor == 1) return;
   for (float& value : g) value *= factor;
-}
-
-double clip_by_global_norm(std::span<float> g, float max_norm) {
-  check_max_norm(max_norm);
-  const double norm = global_norm(g);
-  scale(g, clip_factor(norm, max_norm));
-  return norm;
 }
 
 }  // namespace engraft

@@ -148,17 +148,6 @@ void Distiller::Impl::learn(std::span<const TaughtView> batch) {
       gradient_);
 }
 
-double Distiller::Impl::gradient_norm() {
-  const std::size_t size = gradient_.size();
-  std::vector<double> sums(norm_blocks(size));
-  pool_.for_each(sums.size(), [&](std::size_t b, int) {
-    const std::size_t begin = b * kNormBlock;
-    sums[b] = sum_of_squares(
-        std::span<const float>(gradient_).subspan(begin, std::min(kNormBlock, size - begin)));
-  });
-  return norm_of(sums);
-}
-
 void Distiller::Impl::update(float rate, double norm) {
   const std::size_t size = parameters_.size();
   const float factor = options_.clip > 0 ? clip_factor(norm, options_.clip) : 1.0f;
@@ -204,7 +193,7 @@ void Distiller::step() {
     impl.agreeing_ += terms.agrees ? 1 : 0;
   }
   if (!std::isfinite(feature_error + divergence)) impl.diverged("loss", rate);
-  const double norm = impl.gradient_norm();
+  const double norm = global_norm(impl.gradient_, impl.pool_);
   if (!std::isfinite(norm)) impl.diverged("gradient", rate);
   impl.feature_error_ += feature_error;
   impl.divergence_ += divergence;

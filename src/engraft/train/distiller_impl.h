@@ -45,7 +45,6 @@ struct Distiller::Impl {
   void ask_teacher(std::span<const TaughtView> batch);
 
   void update(float rate, double norm);
-  [[nodiscard]] double gradient_norm();
   /// Sums over a batch.
   void learn(std::span<const TaughtView> batch);
 

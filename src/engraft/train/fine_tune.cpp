@@ -8,6 +8,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/base/hash.h"
+#include "engraft/train/clip.h"
 #include "engraft/train/fine_tune_impl.h"
 
 namespace engraft {
@@ -169,7 +170,7 @@ BatchResult FineTuner::step_at(float rate) {
   BatchResult result{.loss = mean(batch.loss, batch.pictures),
                      .gradient_norm = std::numeric_limits<double>::quiet_NaN()};
   if (!std::isfinite(result.loss)) return undo(result);
-  result.gradient_norm = impl.gradient_norm();
+  result.gradient_norm = global_norm(impl.gradient_, impl.pool_);
   if (!result.finite()) return undo(result);
   impl.update(rate, result.gradient_norm);
   impl.tally_.loss += batch.loss;

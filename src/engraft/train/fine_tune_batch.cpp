@@ -93,17 +93,6 @@ Tally FineTuner::Impl::run_gradient(std::span<const Draw> batch) {
   return tally;
 }
 
-double FineTuner::Impl::gradient_norm() {
-  const std::size_t size = parameters_.size();
-  std::vector<double> sums(norm_blocks(size));
-  pool_.for_each(sums.size(), [&](std::size_t b, int) {
-    const std::size_t begin = b * kNormBlock;
-    sums[b] = sum_of_squares(
-        std::span<const float>(gradient_).subspan(begin, std::min(kNormBlock, size - begin)));
-  });
-  return norm_of(sums);
-}
-
 void FineTuner::Impl::update(float rate, double norm) {
   const std::size_t size = parameters_.size();
   const float factor = options_.clip > 0 ? clip_factor(norm, options_.clip) : 1.0f;

@@ -55,7 +55,6 @@ struct FineTuner::Impl {
   [[nodiscard]] BoundaryCache::Key key(std::uint64_t view, std::size_t picture) const;
   /// Of a batch; gradient_ is that of its mean loss.
   [[nodiscard]] Tally run_gradient(std::span<const Draw> batch);
-  [[nodiscard]] double gradient_norm();
   void update(float rate, double norm);
 
   /// Leaves the epoch open on a stop.
