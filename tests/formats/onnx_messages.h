@@ -42,6 +42,19 @@ inline OnnxModel gated_model() {
   return {.network = test::with_random_weights(g.finish(x)), .preprocessing = {}, .metadata = {}};
 }
 
+/// A convolution and a dense layer large enough for int8, and a depthwise one.
+inline OnnxModel kernels_model() {
+  GraphBuilder g({8, 8, 3});
+  ValueId x = g.conv("stem", g.input(), {.channels = 32, .kernel = 3});
+  x = g.depthwise_conv("dw", x, {.kernel = 3, .bias = Bias::kAdded});
+  x = g.conv("wide", x, {.channels = 40, .kernel = 1});
+  x = g.batch_norm("bn", x, 1e-3f);
+  x = g.dense("fc", g.apply(Op::kGlobalAveragePool, "pool", x), 30);
+  return {.network = test::with_random_weights(g.finish(g.apply(Op::kSoftmax, "softmax", x))),
+          .preprocessing = {},
+          .metadata = {}};
+}
+
 inline ::onnx::ModelProto parse(const Bytes& bytes) {
   ::onnx::ModelProto model;
   EXPECT_TRUE(model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
