@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "engraft/base/file.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/model/model.h"
@@ -97,11 +98,28 @@ TEST_F(Distill, KilledItGoesOnAndMayBeMadeLonger) {
   killed.signal = SIGKILL;
   killed.signal_after = "epoch 2:";
   ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(fs::exists(in("small.onnx")));  // as it was at the last look
   // On a slow machine the signal comes many epochs late.
   const ProcessResult result =
       program_.run({"distill", "--resume", "small.onnx", "--epochs", "150", "--threads", "2"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("in 150 epochs"));
+}
+
+TEST_F(Distill, SaysWhereARunCannotGoOn) {
+  Invocation killed =
+      program_.invocation(words("small.onnx", {"--epochs", "1000", "--look-every", "1"}));
+  killed.signal = SIGKILL;
+  killed.signal_after = "epoch 1:";
+  ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  const std::vector<std::string> again{"distill", "--resume", "small.onnx"};
+  const fs::path file = in("small-run.unfinished/command.json");
+  json command = json::parse(slurp(file));
+  command["directory"] = "/no/such/folder";
+  write_file_atomic(file, command.dump());
+  expect_failure(again, 3, "/no/such/folder: the run was begun there");
+  write_file_atomic(file, "{}");
+  expect_failure(again, 4, "command.json: damaged; begin the run anew");
 }
 
 TEST_F(Distill, RefusesWhatMakesNoSense) {

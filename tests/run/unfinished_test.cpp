@@ -227,6 +227,32 @@ TEST_F(UnfinishedRuns, LeaveNothingWhenComplete) {
   EXPECT_THAT(names(), ElementsAre("run"));
 }
 
+TEST_F(UnfinishedRuns, GoWithTheWorkThatWasCarriedOut) {
+  UnfinishedRun run = anew();
+  run.set_plan("x");
+  EXPECT_EQ(run.carry_out([] { return 7; }), 7);
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(UnfinishedRuns, StayAfterAStopAndAFullDiskAndAfterNothingElse) {
+  const auto fail = [&](ErrorKind kind, bool planned) {
+    {
+      UnfinishedRun run = anew();
+      if (planned) run.set_plan("x");
+      expect_error(kind, HasSubstr("why"),
+                   [&] { (void)run.carry_out([&]() -> int { throw Error(kind, "why"); }); });
+    }
+    const bool kept = !names().empty();
+    fs::remove_all(folder_);
+    return kept;
+  };
+  EXPECT_TRUE(fail(ErrorKind::kCancelled, false));
+  EXPECT_TRUE(fail(ErrorKind::kCancelled, true));
+  EXPECT_TRUE(fail(ErrorKind::kIo, true));
+  EXPECT_FALSE(fail(ErrorKind::kIo, false));
+  EXPECT_FALSE(fail(ErrorKind::kBadInput, true));
+}
+
 /// Killed between putting the run folder in place and removing what is beside it.
 TEST_F(UnfinishedRuns, AreSettledWhenOnlyTheCleaningUpWasLeft) {
   {

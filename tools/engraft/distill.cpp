@@ -1,18 +1,16 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "distill_options.h"
 #include "engraft/base/error.h"
-#include "engraft/base/file.h"
 #include "engraft/base/memory.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/sample/plates.h"
-#include "engraft/version.h"
 #include "engraft/zoo/zoo.h"
 #include "options.h"
+#include "resume.h"
 #include "terminal.h"
 #include "tune_options.h"
 
@@ -24,21 +22,13 @@ namespace fs = std::filesystem;
 /// Drawn pictures are as large as photos are kept in memory.
 constexpr Size kDrawnSize{320, 240};
 
-std::string command_json(const Command& command) {
-  return nlohmann::ordered_json{{"engraft", kVersion},
-                                {"directory", fs::current_path().string()},
-                                {"command", command.words}}
-             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-         "\n";
-}
-
 int distill(DistillArguments& a, const Command& command) {
   DistillRequest& r = a.request;
   TerminalProgress progress;
   if (a.teacher.empty()) a.teacher = kDefaultModel;
   if (r.student.empty()) r.student = "mobilenet_v2_0.35_128";
   r.arguments = arguments_json(a);
-  r.command = command_json(command);
+  r.command = begun_command_json(command);
   if (!a.budget.empty()) r.budget = parse_seconds(a.budget);
   if (!a.memory.empty()) r.memory = parse_memory(a.memory);
   r.teacher = find_model(a.teacher, places_from_environment(), progress, command.stop);
@@ -59,28 +49,14 @@ int distill(DistillArguments& a, const Command& command) {
   return 0;
 }
 
-void refuse_other_options(const CLI::App& sub) {
-  for (const CLI::Option* option : sub.get_options()) {
-    const std::string name = option->get_name();
-    const bool allowed = name == "--resume" || name == "--threads" || name == "--memory" ||
-                         name == "--json" || name == "--epochs" || name == "--help";
-    if (allowed || option->count() == 0) continue;
-    throw Error(ErrorKind::kUsage,
-                fmt::format("--resume goes on with what the run was begun with; leave out {} (only "
-                            "--epochs, --threads, --memory and --json may be given)",
-                            name));
-  }
-}
-
 int resume_distilling(const CLI::App& sub, const DistillArguments& given, const Command& command) {
-  refuse_other_options(sub);
+  refuse_beside_resume(sub, {"--epochs", "--threads", "--memory", "--json"});
   const fs::path run = run_of_model(given.resume);
   if (UnfinishedRun::settle(run)) {
     print_aside(fmt::format("{}: was complete already; removed what was left beside it\n",
                             given.resume.string()));
     return 0;
   }
-  const fs::path file = UnfinishedRun::folder_of(run) / "command.json";
   if (!UnfinishedRun::is_there(run)) {
     throw Error(ErrorKind::kNotFound,
                 fmt::format("{}: there is no unfinished run of it to go on with ({})",
@@ -89,20 +65,8 @@ int resume_distilling(const CLI::App& sub, const DistillArguments& given, const 
   const auto a = std::make_shared<DistillArguments>();
   Command again{.stop = command.stop, .run = {}, .words = {}};
   const fs::path out = fs::absolute(given.resume);
-  try {
-    const nlohmann::json json = nlohmann::json::parse(read_text_file(file));
-    again.words = json.at("command").get<std::vector<std::string>>();
-    fs::current_path(json.at("directory").get<std::string>());
-    CLI::App app;
-    declare_distill_options(app, a);
-    app.parse(std::vector<std::string>(again.words.rbegin(), again.words.rend()));
-  } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: damaged; begin the run anew", file.string()));
-  } catch (const CLI::Error& error) {
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: {}; begin the run anew", file.string(), error.what()));
-  }
+  read_begun_command(UnfinishedRun::folder_of(run), again,
+                     {.declare = [&](CLI::App& app) { declare_distill_options(app, a); }});
   if (a->epochs) a->request.options.epochs = *a->epochs;
   a->request.out = out;
   a->request.resume = true;

@@ -7,8 +7,8 @@
 #include "engraft/base/error.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/run/validate.h"
-#include "engraft/version.h"
 #include "evaluation_output.h"
+#include "resume.h"
 #include "terminal.h"
 #include "train_output.h"
 
@@ -16,18 +16,6 @@ namespace engraft::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What `--resume` needs to say the same again: the words, where they were said, and the model that
-/// was found for whoever named none.
-std::string command_json(const Command& command, const DefaultModel& base) {
-  return nlohmann::ordered_json{{"engraft", kVersion},
-                                {"directory", fs::current_path().string()},
-                                {"command", command.words},
-                                {"model", base.name},
-                                {"model_note", base.note}}
-             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-         "\n";
-}
 
 TrainSummary run_or_explain(const TrainRequest& request, Progress& progress,
                             const std::stop_token& stop) {
@@ -52,7 +40,7 @@ int train(TrainRequest request, const TrainArguments& arguments, const Command& 
     if (!arguments.base_note.empty()) base.note = arguments.base_note;
     set_base(request, base);
   }
-  request.command = command_json(command, base);
+  request.command = begun_command_json(command, {{"model", base.name}, {"model_note", base.note}});
   const TrainSummary summary = run_or_explain(request, progress, command.stop);
   print_problems(summary.problems);
   if (arguments.output.json) {

@@ -97,15 +97,7 @@ class DistillRun {
       progress_.note(fmt::format("An unfinished run of that name is kept as {}",
                                  unfinished.earlier().string()));
     }
-    try {
-      DistillSummary summary = distill(folder, unfinished);
-      unfinished.remove();
-      return summary;
-    } catch (const Error& error) {
-      const bool full_disk = error.kind() == ErrorKind::kIo && unfinished.plan();
-      if (error.kind() == ErrorKind::kCancelled || full_disk) unfinished.keep();
-      throw;
-    }
+    return unfinished.carry_out([&] { return distill(folder, unfinished); });
   }
 
  private:
@@ -281,8 +273,8 @@ class DistillRun {
           100 * last.held_out_agreement, last.held_out_divergence, last.held_out_feature_error);
     }
     if (!std::isnan(last.probe)) line += fmt::format("; probe {:.1f} %", 100 * last.probe);
-    progress_.note(line);
     write_model(distiller);
+    progress_.note(line);
   }
 
   void write_model(const Distiller& distiller) const {

@@ -94,15 +94,7 @@ class TrainRun {
     if (const std::string kept = unfinished.earlier_in_words(request_.run); !kept.empty()) {
       progress_.note(kept);
     }
-    try {
-      TrainSummary summary = train(folder, unfinished);
-      unfinished.remove();
-      return summary;
-    } catch (const Error& error) {
-      const bool full_disk = error.kind() == ErrorKind::kIo && unfinished.plan();
-      if (error.kind() == ErrorKind::kCancelled || full_disk) unfinished.keep();
-      throw;
-    }
+    return unfinished.carry_out([&] { return train(folder, unfinished); });
   }
 
  private:

@@ -300,6 +300,11 @@ void UnfinishedRun::announce(const fs::path& results) {
   write_file_atomic(folder_ / kAnnounced, digest_of(results));
 }
 
+void UnfinishedRun::keep_if_it_can_go_on(const Error& error) {
+  const bool full_disk = error.kind() == ErrorKind::kIo && plan();
+  if (error.kind() == ErrorKind::kCancelled || full_disk) keep();
+}
+
 void UnfinishedRun::remove() {
   clear(folder_);
   folder_.clear();

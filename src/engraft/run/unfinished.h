@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engraft/base/error.h"
 #include "engraft/train/checkpoint_folder.h"
 
 namespace engraft {
@@ -79,6 +80,19 @@ class UnfinishedRun {
   void set_plan(const std::string& json);
   /// The run goes on later: keep the folder even without a checkpoint.
   void keep() { keep_ = true; }
+  /// work(), the whole run: removes the folder once that has returned, and keeps it, even without a
+  /// checkpoint, where that was stopped or the disk became full.
+  template <typename Work>
+  auto carry_out(Work&& work) {
+    try {
+      auto result = work();
+      remove();
+      return result;
+    } catch (const Error& error) {
+      keep_if_it_can_go_on(error);
+      throw;
+    }
+  }
   /// To be said right before the run folder is put in place: a file of the run folder by which
   /// settle() knows it again.
   void announce(const std::filesystem::path& results);
@@ -86,6 +100,7 @@ class UnfinishedRun {
   void remove();
 
  private:
+  void keep_if_it_can_go_on(const Error& error);
   void begin_anew(const std::filesystem::path& run, const std::string& command);
   void make_and_lock(const std::filesystem::path& run);
 

@@ -76,7 +76,7 @@ struct ZooPlaces {
 struct DefaultModel {
   std::filesystem::path file;  ///< as find_model() gives it
   std::string name;            ///< kDefaultModel, or kEmbeddedModel in its place
-  std::string notice;          ///< in its place: why, and how to get the other; one line, for now
+  std::string notice;          ///< in its place: why, and how to get the other; one line to print
   std::string note;            ///< the same for a report: what is so on every machine
 };
 /// kDefaultModel as find_model() finds it; where nothing of it can be had (no network, downloads

@@ -1,0 +1,83 @@
+#include "resume.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "engraft/base/error.h"
+#include "engraft/base/file.h"
+#include "engraft/run/unfinished.h"
+#include "engraft/version.h"
+
+namespace engraft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+void go_to(const fs::path& folder) {
+  std::error_code error;
+  fs::current_path(folder, error);
+  if (!error) return;
+  throw Error(ErrorKind::kNotFound,
+              fmt::format("{}: the run was begun there: {}; put the folder back, or begin the run "
+                          "anew",
+                          folder.string(), error.message()));
+}
+
+/// "--a, --b and --c".
+std::string listed(std::initializer_list<std::string_view> names) {
+  std::string all;
+  std::size_t left = names.size();
+  for (const std::string_view name : names) {
+    all += name;
+    --left;
+    if (left > 0) all += left == 1 ? " and " : ", ";
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string begun_command_json(const Command& command, const nlohmann::ordered_json& more) {
+  nlohmann::ordered_json json{{"engraft", kVersion},
+                              {"directory", fs::current_path().string()},
+                              {"command", command.words}};
+  if (!more.is_null()) json.update(more);
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void read_begun_command(const fs::path& unfinished, Command& command,
+                        const BegunCommandReader& reader) {
+  const fs::path file = unfinished / "command.json";
+  try {
+    const nlohmann::json json = nlohmann::json::parse(read_text_file(file));
+    command.words = json.at("command").get<std::vector<std::string>>();
+    go_to(json.at("directory").get<std::string>());
+    CLI::App app;
+    reader.declare(app);
+    app.parse(std::vector<std::string>(command.words.rbegin(), command.words.rend()));
+    if (reader.complete) reader.complete(app, json);
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: damaged; begin the run anew", file.string()));
+  } catch (const CLI::Error& error) {
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: {}; begin the run anew", file.string(), error.what()));
+  }
+}
+
+void refuse_beside_resume(const CLI::App& subcommand,
+                          std::initializer_list<std::string_view> allowed) {
+  for (const CLI::Option* option : subcommand.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || name == "--resume" || name == "--help") continue;
+    if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("--resume goes on with what the run was begun with; leave out {} (only "
+                            "{} may be given)",
+                            name, listed(allowed)));
+  }
+}
+
+}  // namespace engraft::cli
