@@ -227,7 +227,7 @@ TEST_F(Runs, AnInterruptLeavesNothingHalfDoneAndTheNextRunIsWhole) {
   const fs::path many = in("many");
   ThreadPool pool(2);
   NoProgress progress;
-  write_plates(many, {.count = 400, .seed = 1}, pool, progress);
+  write_plates(many, {.count = 120, .seed = 1}, pool, progress);
   Invocation invocation =
       program_.invocation({"train", "many", "--labels", "labels.csv", "--model", base_.string(),
                            "--views", "8", "--epochs", "2", "--json"});

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "block_networks.h"
 #include "engraft/engine/batch_runner.h"
 #include "engraft/engine/calibration.h"
@@ -200,6 +202,21 @@ TEST_F(QuantizedPlan, WithoutAPictureThereAreNoRanges) {
     test::expect_error(ErrorKind::kBadInput, testing::HasSubstr("at least one picture"), [&] {
       static_cast<void>(calibrate(graph_, weights_, pictures, none, pool));
     });
+  }
+}
+
+TEST_F(QuantizedPlan, ValuesThatAreNotFiniteHaveNoRanges) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::string bias = "b_project/bias";
+  const Tensor whole = weights_.at(bias);
+  for (const std::int64_t channel : {0, 3, 7}) {  // the others do not hide it
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity}) {
+      Tensor damaged = whole;
+      damaged.values()[static_cast<std::size_t>(channel)] = bad;
+      weights_.set(bias, std::move(damaged));
+      test::expect_error(ErrorKind::kBadInput, testing::HasSubstr("infinite or no number"),
+                         [&] { (void)ranges(); });
+    }
   }
 }
 

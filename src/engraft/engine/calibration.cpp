@@ -1,6 +1,10 @@
 #include "engraft/engine/calibration.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -15,10 +19,15 @@
 namespace engraft {
 namespace {
 
+/// Where a value is no number, all of them count as infinite.
 void widen(ActivationRange& range, std::span<const float> values) {
-  const auto [low, high] = std::ranges::minmax_element(values);
-  range.low = std::min(range.low, *low);
-  range.high = std::max(range.high, *high);
+  bool finite = true;
+  for (const float value : values) {
+    range.low = std::min(range.low, value);
+    range.high = std::max(range.high, value);
+    finite &= std::isfinite(value);
+  }
+  if (!finite) range.high = std::numeric_limits<float>::infinity();
 }
 
 /// A network step by step, for one picture at a time, with every value in a place of its own.
@@ -149,6 +158,13 @@ ActivationRanges calibrate(const Graph& graph, const Weights& weights, std::size
       range.low = std::min(range.low, other.low);
       range.high = std::max(range.high, other.high);
     }
+  }
+  for (const auto& [name, range] : ranges) {
+    if (std::isfinite(range.high - range.low)) continue;
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("value {} of the network becomes infinite or no number, which 8-bit "
+                            "arithmetic cannot take; the weights are damaged, or need float32",
+                            name));
   }
   return ranges;
 }
