@@ -66,10 +66,16 @@ inline std::string slurp(const std::filesystem::path& path) {
   ::_exit(127);
 }
 
-/// Returns when a growing file holds text, or after half a minute.
-inline void wait_for_text(const std::filesystem::path& file, const std::string& text) {
-  for (int tries = 0; tries < 3000; ++tries) {
-    if (slurp(file).find(text) != std::string::npos) return;
+/// Whether it has ended, whatever was its way; its status is left for waitpid().
+inline bool has_ended(pid_t child) {
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
+  return info.si_pid == child;
+}
+
+/// Returns when a child's growing file holds text, or when it has ended: however slow the machine.
+inline void wait_for_text(pid_t child, const std::filesystem::path& file, const std::string& text) {
+  while (slurp(file).find(text) == std::string::npos && !has_ended(child)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
 }
@@ -80,7 +86,7 @@ inline ProcessResult run_process(const Invocation& invocation) {
   const pid_t child = ::fork();
   if (child == 0) become(invocation, streams / "out", streams / "err");
   if (invocation.signal != 0) {
-    wait_for_text(streams / "err", invocation.signal_after);
+    wait_for_text(child, streams / "err", invocation.signal_after);
     ::kill(child, invocation.signal);
   }
   int status = 0;
