@@ -38,10 +38,11 @@ HWY_INLINE void add_products(std::int64_t depth, const float* HWY_RESTRICT x, st
   }
 }
 
-/// The number of pixels of a tile to take after one of kPixels is too big. Few sizes, as each is
-/// code of its own; with 7, all sides of a 224 × 224 picture's values divide.
+/// The number of pixels of a tile to take after one of kPixels is too big. A rest of up to eight is
+/// one tile: cut in two, neither has sums enough to keep the multipliers busy. Few sizes above
+/// that, as each is code of its own.
 constexpr int fewer_pixels(int pixels) {
-  return pixels > 8 ? 8 : pixels > 7 ? 7 : pixels > 4 ? 4 : pixels > 2 ? 2 : 1;
+  return pixels > 8 ? 8 : pixels - 1;
 }
 
 /// Tiles of kPixels from `first` on as long as they fit, then smaller ones.
@@ -56,8 +57,12 @@ template <int kVectors, typename Body>
 HWY_INLINE void for_each_tile(std::int64_t pixels, const Body& body) {
   constexpr int kMost = std::min(12, tile_rows(kVectors));
   if constexpr (kMost > 7) {
-    // Full tiles of seven beat bigger ones with a sliver at the end.
+    // Full tiles of seven beat bigger ones with a sliver at the end; all sides of a 224 × 224
+    // picture's values divide by it.
     if (pixels % kMost != 0 && pixels % 7 == 0) return run_tiles_of<7>(0, pixels, body);
+  }
+  if constexpr (kMost > 4) {
+    if (pixels == kMost + 1) return run_tiles_of<kMost / 2 + 1>(0, pixels, body);  // 3 × 3: 5 + 4
   }
   run_tiles_of<kMost>(0, pixels, body);
 }
