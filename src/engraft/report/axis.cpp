@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kSpike = 20;       ///< times the upper quartile
 constexpr double kHeadroom = 1.06;  ///< above the highest value
+constexpr double kLogSlack = 1e-5;  ///< of a logarithmic axis' length: its ends may be rounded
 
 }  // namespace
 
@@ -37,6 +38,29 @@ Ticks round_ticks(const TickRange& range, int wanted) {
 std::string tick_label(const Ticks& ticks, double value) {
   if (ticks.decimals > 4 || ticks.step >= 1e5) return fmt::format("{:.2g}", value);
   return fmt::format("{:.{}f}", value, ticks.decimals);
+}
+
+std::vector<LogTick> log_ticks(const LogRange& range, int most_labels) {
+  const double low = std::log10(range.low), high = std::log10(range.high);
+  const double slack = kLogSlack * (high - low);
+  const int first = static_cast<int>(std::floor(low));
+  const int last = static_cast<int>(std::floor(high + slack));
+  // The lowest power may lie below the range.
+  const int powers = last - static_cast<int>(std::ceil(low - slack)) + 1;
+  const int most = std::max(most_labels, 1);
+  const int every = std::max(1, (powers + most - 1) / most);
+  std::vector<LogTick> ticks;
+  for (int power = first; power <= last; ++power) {
+    for (int digit = 1; digit <= 9; ++digit) {
+      const double at = power + std::log10(digit);
+      if (at < low - slack || at > high + slack) continue;
+      ticks.push_back({.digit = digit,
+                       .power = power,
+                       .value = digit * std::pow(10.0, power),
+                       .labelled = digit == 1 && (last - power) % every == 0});
+    }
+  }
+  return ticks;
 }
 
 double axis_top(std::vector<double> values) {

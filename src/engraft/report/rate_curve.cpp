@@ -112,26 +112,21 @@ void draw_loss_axis(cairo_t* cairo, const Frame& frame) {
 void draw_rate_axis(cairo_t* cairo, const Frame& frame) {
   TextStyle style = kTickStyle;
   style.align = Align::kCentre;
-  const int first = static_cast<int>(std::floor(frame.first));
-  const int last = static_cast<int>(std::floor(frame.last));
-  const int every = std::max(1, (last - first + 11) / 12);
-  for (int power = first; power <= last; ++power) {
-    for (int digit = 1; digit <= 9; ++digit) {
-      const double x = frame.x(digit * std::pow(10.0, power));
-      if (x < kBox.x - 0.01 || x > kBox.right() + 0.01) continue;
-      if (digit == 1) {
-        set_colour(cairo, palette::kGrid);
-        cairo_move_to(cairo, x, kBox.y);
-        cairo_line_to(cairo, x, kBox.bottom());
-        cairo_stroke(cairo);
-      }
-      set_colour(cairo, palette::kAxis);
-      cairo_move_to(cairo, x, kBox.bottom());
-      cairo_rel_line_to(cairo, 0, digit == 1 ? 5 : 3);
+  const LogRange range{.low = std::pow(10.0, frame.first), .high = std::pow(10.0, frame.last)};
+  for (const LogTick& tick : log_ticks(range, 12)) {
+    const double x = frame.x(tick.value);
+    if (tick.digit == 1) {
+      set_colour(cairo, palette::kGrid);
+      cairo_move_to(cairo, x, kBox.y);
+      cairo_line_to(cairo, x, kBox.bottom());
       cairo_stroke(cairo);
-      if (digit == 1 && (power - last) % every == 0) {
-        draw_text(cairo, {x, kBox.bottom() + 17}, power_label(power), style);
-      }
+    }
+    set_colour(cairo, palette::kAxis);
+    cairo_move_to(cairo, x, kBox.bottom());
+    cairo_rel_line_to(cairo, 0, tick.digit == 1 ? 5 : 3);
+    cairo_stroke(cairo);
+    if (tick.labelled) {
+      draw_text(cairo, {x, kBox.bottom() + 17}, power_label(tick.power), style);
     }
   }
   set_colour(cairo, palette::kAxis);
