@@ -98,8 +98,9 @@ TEST_F(Distill, StoppedByCtrlCItSaysHowToGoOnAndEndsInTheSameBytes) {
 }
 
 TEST_F(Distill, KilledItGoesOnAndMayBeMadeLonger) {
-  Invocation killed = program_.invocation(
-      words("small.onnx", {"--epochs", "1000", "--look-every", "1", "--checkpoint-every", "0.2"}));
+  Invocation killed =
+      program_.invocation(words("small.onnx", {"--epochs", "1000", "--look-every", "1",
+                                               "--checkpoint-every", "0.2", "--hold-out", "0"}));
   killed.signal = SIGKILL;
   killed.signal_after = "epoch 3:";
   const ProcessResult first = run_process(killed);
@@ -113,12 +114,29 @@ TEST_F(Distill, KilledItGoesOnAndMayBeMadeLonger) {
   EXPECT_THAT(result.out, HasSubstr("in " + std::to_string(epochs) + " epochs"));
 }
 
+TEST_F(Distill, GoesOnWithARunThatIsNamedAsWhatLiesThereAfterACrash) {
+  Invocation killed =
+      program_.invocation(words("small.onnx", {"--epochs", "40", "--look-every", "1"}));
+  killed.signal = SIGKILL;
+  killed.signal_after = "epoch 1:";
+  ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  for (const char* name : {"small", "small-run", "small-run.unfinished", "small-run.unfinished/"}) {
+    fs::copy(in("small-run.unfinished"), in("copy"));
+    const ProcessResult result = program_.run({"distill", "--resume", name});
+    EXPECT_EQ(result.exit_code, 0) << name << ": " << result.err;
+    EXPECT_TRUE(fs::exists(in("small-run/report.html"))) << name;
+    fs::remove_all(in("small-run"));
+    fs::rename(in("copy"), in("small-run.unfinished"));
+  }
+}
+
 TEST_F(Distill, SaysWhereARunCannotGoOn) {
   Invocation killed =
       program_.invocation(words("small.onnx", {"--epochs", "1000", "--look-every", "1"}));
   killed.signal = SIGKILL;
   killed.signal_after = "epoch 1:";
   ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  expect_failure({"train", "--resume", "small-run"}, 2, "go on with engraft distill --resume");
   const std::vector<std::string> again{"distill", "--resume", "small.onnx"};
   const fs::path file = in("small-run.unfinished/command.json");
   json command = json::parse(slurp(file));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 
 #include "engraft/base/file.h"
@@ -108,6 +109,21 @@ TEST_F(DistillMaterialTest, HoldsOutByContentWhateverElseIsThere) {
   EXPECT_NE(contents(gather(other).held_out), later);
 }
 
+TEST_F(DistillMaterialTest, HoldsOneOutWhereTheShareOfAFewWouldBeNone) {
+  for (std::uint64_t i = 0; i < 5; ++i) write("p" + std::to_string(i) + ".png", i);
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    DistillRequest given = request("", 1e-6);
+    given.options.seed = seed;
+    EXPECT_EQ(gather(given).held_out.size(), 1u) << seed;
+  }
+  EXPECT_TRUE(gather(request("", 0)).held_out.empty());
+}
+
+TEST_F(DistillMaterialTest, LearnsFromBothOfTwo) {
+  for (std::uint64_t i = 0; i < 2; ++i) write("p" + std::to_string(i) + ".png", i);
+  EXPECT_EQ(gather(request("", 1e-6)).pictures.size(), 2u);
+}
+
 TEST_F(DistillMaterialTest, NeverLearnsFromThePicturesOfTheProbe) {
   for (std::uint64_t i = 0; i < 12; ++i) {
     write("probe/" + std::string(i % 2 == 0 ? "even" : "odd") + "/" + std::to_string(i) + ".png",
@@ -136,6 +152,45 @@ TEST_F(DistillMaterialTest, DrawnPicturesAreLearntFromAndNotHeldOut) {
   EXPECT_EQ(material.pictures.size() + material.held_out.size(), 17u);
   EXPECT_GE(material.pictures.size(), 7u);
   EXPECT_EQ(material.pictures.back().image, noise(1006));
+}
+
+TEST_F(DistillMaterialTest, DrawnPicturesTakeNoMoreMemoryThanIsLeft) {
+  for (std::uint64_t i = 0; i < 3; ++i) write(std::to_string(i) + ".png", i);
+  DistillRequest given = request("", 0);
+  given.drawn = 1'000'000;
+  std::atomic<std::size_t> drawn = 0;
+  given.draw = [&](std::size_t index) {
+    ++drawn;
+    return noise(index);
+  };
+  const DistillMemory little{.short_side = 64, .bytes = 100'000};
+  expect_error(ErrorKind::kUsage, HasSubstr("--sample-drawn"),
+               [&] { (void)gather_distill_material(given, little, pool, progress, {}); });
+  EXPECT_LT(drawn, 1000u);
+}
+
+TEST_F(DistillMaterialTest, DrawingStopsWhenItIsAskedTo) {
+  for (std::uint64_t i = 0; i < 3; ++i) write(std::to_string(i) + ".png", i);
+  DistillRequest given = request("", 0);
+  given.drawn = 10'000;
+  std::stop_source stop;
+  std::atomic<std::size_t> drawn = 0;
+  given.draw = [&](std::size_t index) {
+    ++drawn;
+    stop.request_stop();
+    return noise(index);
+  };
+  const DistillMemory enough{.short_side = 64, .bytes = 1 << 30};
+  expect_error(ErrorKind::kCancelled, HasSubstr("stopped"), [&] {
+    (void)gather_distill_material(given, enough, pool, progress, stop.get_token());
+  });
+  EXPECT_LT(drawn, 1000u);
+}
+
+TEST_F(DistillMaterialTest, WhereNothingCanBeReadTheErrorSaysWhy) {
+  write_file_atomic(folder / "empty.png", std::string_view(""));
+  expect_error(ErrorKind::kBadInput, HasSubstr("empty.png: "),
+               [&] { (void)gather(request("", 0)); });
 }
 
 TEST_F(DistillMaterialTest, NothingToLearnFromIsAnError) {

@@ -1,5 +1,6 @@
 #include "engraft/run/distill_run.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -167,6 +168,17 @@ TEST_F(DistillRunTest, RefusesToGoOnWithOtherPictures) {
   request.resume = true;
   fs::remove(folder / "pictures/a/4.png");
   expect_error(ErrorKind::kBadInput, HasSubstr("have changed"), [&] { (void)run(); });
+}
+
+TEST_F(DistillRunTest, APlanThatIsNoNumberOfEpochsIsNamed) {
+  run_and_stop(2);
+  request.resume = true;
+  const fs::path plan = folder / "small-run.unfinished/plan.json";
+  for (const char* epochs : {"-5", "0", "10000001", "1e30", "2.5", "true", "\"3\"", "null"}) {
+    write_file_atomic(plan, fmt::format("{{\"epochs\":{}}}", epochs));
+    expect_error(ErrorKind::kBadInput, HasSubstr("plan.json: damaged; begin the run anew"),
+                 [&] { (void)run(); });
+  }
 }
 
 TEST_F(DistillRunTest, TheProbeJudgesStudentAndTeacher) {

@@ -173,6 +173,37 @@ TEST(Distiller, TheLengthIsFixedOnceTheRateFalls) {
   distiller->set_epochs(3);  // what it is
 }
 
+TEST(Distiller, ALengthThatIsDoneAlreadyIsRefused) {
+  TinyDistillation tiny;
+  tiny.spec.options.decay = 0;
+  ThreadPool pool(1);
+  const auto distiller = tiny.distiller(pool);
+  for (int i = 0; i < 3; ++i) distiller->step();
+  expect_error(ErrorKind::kUsage, HasSubstr("1 epochs are done"),
+               [&] { distiller->set_epochs(1); });
+  distiller->set_epochs(2);
+  while (!distiller->finished()) distiller->step();
+  EXPECT_FALSE(std::isnan(distiller->history().back().held_out_agreement));
+}
+
+TEST(Distiller, ATeacherWhoseFeaturesAreNoNumbersIsNamedAsTheReason) {
+  for (const int views : {0, 2}) {
+    TinyDistillation tiny;
+    tiny.spec.options.views = views;
+    GraphBuilder g({test::kTinySide, test::kTinySide, 3});
+    const ValueId x =
+        g.conv("conv", g.input(), {.channels = test::kTinyFeatures, .kernel = 3, .stride = 2});
+    Network& features = tiny.teacher.features;
+    features.graph = g.finish(g.apply(Op::kGlobalAveragePool, std::string(kPooledValue), x));
+    Tensor kernel = features.weights.at("conv/kernel");
+    kernel.values()[0] = std::numeric_limits<float>::quiet_NaN();
+    features.weights.set("conv/kernel", kernel);
+    ThreadPool pool(1);
+    expect_error(ErrorKind::kBadInput, HasSubstr("the teacher's features"),
+                 [&] { (void)tiny.distiller(pool); });
+  }
+}
+
 TEST(Distiller, ALossThatIsNoNumberIsAnErrorAndNamesTheRate) {
   TinyDistillation tiny;
   Tensor bad = tiny.student.weights.at("Conv1/kernel");

@@ -49,9 +49,18 @@ int distill(DistillArguments& a, const Command& command) {
   return 0;
 }
 
+/// NAME.onnx for NAME, NAME-run and NAME-run.unfinished, which lie there after a crash.
+fs::path student_of(const fs::path& named) {
+  if (named.extension() == ".onnx") return named;
+  constexpr std::string_view kRun = "-run";
+  std::string name = UnfinishedRun::run_of(named).string();
+  if (name.ends_with(kRun)) name.resize(name.size() - kRun.size());
+  return name + ".onnx";
+}
+
 int resume_distilling(const CLI::App& sub, const DistillArguments& given, const Command& command) {
   refuse_beside_resume(sub, {"--epochs", "--threads", "--memory", "--json"});
-  const fs::path run = run_of_model(given.resume);
+  const fs::path student = student_of(given.resume), run = run_of_model(student);
   if (UnfinishedRun::settle(run)) {
     print_aside(fmt::format("{}: was complete already; removed what was left beside it\n",
                             given.resume.string()));
@@ -64,7 +73,7 @@ int resume_distilling(const CLI::App& sub, const DistillArguments& given, const 
   }
   const auto a = std::make_shared<DistillArguments>();
   Command again{.stop = command.stop, .run = {}, .words = {}};
-  const fs::path out = fs::absolute(given.resume);
+  const fs::path out = fs::absolute(student);
   read_begun_command(UnfinishedRun::folder_of(run), again,
                      {.declare = [&](CLI::App& app) { declare_distill_options(app, a); }});
   if (a->epochs) a->request.options.epochs = *a->epochs;

@@ -53,7 +53,8 @@ void declare_learning(CLI::App& sub, DistillArguments& a) {
 
 void declare_rest(CLI::App& sub, DistillArguments& a) {
   DistillRequest& r = a.request;
-  sub.add_option("--hold-out", r.hold_out, "Share of the pictures that only judge [0.05]")
+  sub.add_option("--hold-out", r.hold_out,
+                 "Share of the pictures, at least one, that only judge; 0: none [0.05]")
       ->type_name("SHARE")
       ->check(between(0, 0.99));
   sub.add_option("--look-every", r.options.look_every,

@@ -25,6 +25,19 @@ void go_to(const fs::path& folder) {
                           folder.string(), error.message()));
 }
 
+/// Another subcommand's run is not to be begun anew, but gone on with by that one.
+void require_declared(const CLI::App& app, const std::vector<std::string>& words,
+                      const fs::path& file) {
+  const auto is_first = [&](const CLI::App* sub) { return sub->get_name() == words.front(); };
+  if (words.empty() || !app.get_subcommands(is_first).empty()) return;
+  for (const std::string_view other : {"train", "distill"}) {
+    if (words.front() != other) continue;
+    throw Error(ErrorKind::kUsage, fmt::format("{}: was begun by engraft {}; go on with engraft {} "
+                                               "--resume",
+                                               file.string(), other, other));
+  }
+}
+
 /// "--a, --b and --c".
 std::string listed(std::initializer_list<std::string_view> names) {
   std::string all;
@@ -56,6 +69,7 @@ void read_begun_command(const fs::path& unfinished, Command& command,
     go_to(json.at("directory").get<std::string>());
     CLI::App app;
     reader.declare(app);
+    require_declared(app, command.words, file);
     app.parse(std::vector<std::string>(command.words.rbegin(), command.words.rend()));
     if (reader.complete) reader.complete(app, json);
   } catch (const nlohmann::json::exception&) {

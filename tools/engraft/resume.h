@@ -26,7 +26,7 @@ struct BegunCommandReader {
 
 /// Reads that file of an unfinished run, goes to the folder where it was said and has the words
 /// parsed; command.words become the words. Errors: kBadInput, naming the file, where it is damaged;
-/// kNotFound where the folder is gone.
+/// kUsage where another subcommand wrote it; kNotFound where the folder is gone.
 void read_begun_command(const std::filesystem::path& unfinished, Command& command,
                         const BegunCommandReader& reader);
 

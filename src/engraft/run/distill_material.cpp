@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -14,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of fewer pictures none is held out against the draw.
+constexpr std::size_t kFewestToHoldOutOf = 3;
 constexpr std::uint64_t kHoldOutStream = std::uint64_t{5} << 32;
 
 void add_picture(const fs::path& path, std::vector<fs::path>& found,
@@ -68,15 +73,61 @@ void gather_probe(const DistillRequest& request, const PictureStoreOptions& opti
   }
 }
 
-void draw_pictures(const DistillRequest& request, int short_side, ThreadPool& pool,
+/// Pictures drawn between two looks at the stop and at the memory they take.
+constexpr std::size_t kAtATime = 64;
+
+/// Throws Error(kUsage) where they take more than options.memory, and Error(kCancelled) on a stop.
+void draw_pictures(const DistillRequest& request, const PictureStoreOptions& options,
+                   ThreadPool& pool, Progress& progress, const std::stop_token& stop,
                    std::vector<StoredPicture>& pictures) {
-  const std::size_t first = pictures.size();
-  pictures.resize(first + request.drawn);
-  pool.for_each(request.drawn, [&](std::size_t i, int) {
-    StoredPicture& picture = pictures[first + i];
-    picture.image = shrunk(request.draw(i), short_side);
-    picture.content = sha256(std::as_bytes(std::span(picture.image.pixels)));
-  });
+  if (request.drawn == 0) return;
+  progress.begin("Drawing pictures", static_cast<std::int64_t>(request.drawn), "pictures");
+  std::vector<StoredPicture> drawn;
+  while (drawn.size() < request.drawn) {
+    throw_if_stopped(stop);
+    const std::size_t first = drawn.size();
+    drawn.resize(std::min(request.drawn, first + kAtATime));
+    pool.for_each(drawn.size() - first, [&](std::size_t i, int) {
+      StoredPicture& picture = drawn[first + i];
+      picture.image = shrunk(request.draw(first + i), options.short_side);
+      picture.content = sha256(std::as_bytes(std::span(picture.image.pixels)));
+    });
+    if (bytes_of(drawn) > options.memory) {
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("{} of {} drawn pictures fill the {} MB of memory that are free for "
+                              "them; ask for fewer with --sample-drawn",
+                              drawn.size(), request.drawn, options.memory >> 20));
+    }
+    progress.update(static_cast<std::int64_t>(drawn.size()));
+  }
+  progress.end();
+  std::ranges::move(drawn, std::back_inserter(pictures));
+}
+
+/// Of the files that were to be learnt from, why the first could not be.
+std::string first_of(std::span<const Problem> problems) {
+  if (problems.empty()) return "";
+  return fmt::format("; {} could not be used, the first of them {}: {}", problems.size(),
+                     problems.front().where, problems.front().what);
+}
+
+/// A picture's draw depends on nothing but its content and the seed: others that come or go do not
+/// move it. Where a small set's draws hold none out, its lowest draw is.
+void hold_out(const DistillRequest& request, std::vector<StoredPicture> pictures,
+              DistillMaterial& material) {
+  std::vector<double> draws;
+  for (const StoredPicture& picture : pictures) {
+    Rng rng(request.options.seed, kHoldOutStream, picture.content.leading_bits());
+    draws.push_back(static_cast<double>(rng.uniform()));
+  }
+  double below = request.hold_out;
+  if (below > 0 && pictures.size() >= kFewestToHoldOutOf) {
+    const double lowest = *std::ranges::min_element(draws);
+    if (lowest >= below) below = std::nextafter(lowest, 1.0);
+  }
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    (draws[i] < below ? material.held_out : material.pictures).push_back(std::move(pictures[i]));
+  }
 }
 
 }  // namespace
@@ -113,6 +164,7 @@ DistillMaterial gather_distill_material(const DistillRequest& request, const Dis
   PictureStoreOptions options{
       .short_side = memory.short_side, .orientation = request.orientation, .memory = memory.bytes};
   if (!request.probe.empty()) gather_probe(request, options, pool, progress, stop, material);
+  const std::size_t of_probe = material.problems.size();
   const std::vector<fs::path> paths = find_pictures(request.pictures, material.problems);
   options.memory -= std::min(options.memory, bytes_of(material.probed));
   std::set<Digest> seen;
@@ -128,17 +180,16 @@ DistillMaterial gather_distill_material(const DistillRequest& request, const Dis
         "{} pictures are the same as others, or as pictures of the probe, and were left out.",
         repeated));
   }
-  for (StoredPicture& picture : pictures) {
-    Rng rng(request.options.seed, kHoldOutStream, picture.content.leading_bits());
-    const bool out = static_cast<double>(rng.uniform()) < request.hold_out;
-    (out ? material.held_out : material.pictures).push_back(std::move(picture));
-  }
-  draw_pictures(request, memory.short_side, pool, material.pictures);
+  hold_out(request, std::move(pictures), material);
+  options.memory -= std::min(options.memory, bytes_of(material.pictures));
+  options.memory -= std::min(options.memory, bytes_of(material.held_out));
+  draw_pictures(request, options, pool, progress, stop, material.pictures);
   if (material.pictures.size() < 2) {
     throw Error(ErrorKind::kBadInput,
                 fmt::format("{} pictures to learn from; distilling needs two at least, and is "
-                            "worth it from a few hundred on",
-                            material.pictures.size()));
+                            "worth it from a few hundred on{}",
+                            material.pictures.size(),
+                            first_of(std::span(material.problems).subspan(of_probe))));
   }
   return material;
 }

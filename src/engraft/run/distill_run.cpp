@@ -38,6 +38,8 @@ constexpr int kSpareDetail = 2;
 constexpr double kReserve = 0.03;
 /// Looks at the pictures held out that a run has about.
 constexpr double kLooks = 50;
+/// What check(DistillOptions) takes.
+constexpr int kMostEpochs = 10'000'000;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -192,11 +194,14 @@ class DistillRun {
     const auto text = unfinished.plan();
     if (!text) return std::nullopt;
     try {
-      return Plan{.epochs = nlohmann::json::parse(*text).at("epochs").get<int>()};
-    } catch (const nlohmann::json::exception&) {
-      throw Error(ErrorKind::kBadInput,
-                  fmt::format("{}: damaged; begin the run anew", unfinished.plan_path().string()));
+      const nlohmann::json epochs = nlohmann::json::parse(*text).at("epochs");
+      if (epochs.is_number_integer() && epochs >= 1 && epochs <= kMostEpochs) {
+        return Plan{.epochs = epochs.get<int>()};
+      }
+    } catch (const nlohmann::json::exception&) {  // said below
     }
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: damaged; begin the run anew", unfinished.plan_path().string()));
   }
 
   static void write_plan(UnfinishedRun& unfinished, const Distiller& distiller) {
@@ -263,12 +268,15 @@ class DistillRun {
 
   /// After a look, the student is there to be used.
   void epoch_done(const Distiller& distiller) {
+    if (!distiller.looked()) return;
     const DistillResult& last = distiller.history().back();
-    if (std::isnan(last.held_out_agreement) && std::isnan(last.probe)) return;
-    std::string line = fmt::format("epoch {}", last.epoch);
-    if (!std::isnan(last.held_out_agreement)) {
+    std::string line = fmt::format("epoch {}: ", last.epoch);
+    if (std::isnan(last.held_out_agreement)) {
+      line += fmt::format("agrees with the teacher on {:.1f} % of what it learnt from",
+                          100 * last.agreement);
+    } else {
       line += fmt::format(
-          ": agrees with the teacher on {:.1f} % held out, divergence {:.3f}, "
+          "agrees with the teacher on {:.1f} % held out, divergence {:.3f}, "
           "error of features {:.3f}",
           100 * last.held_out_agreement, last.held_out_divergence, last.held_out_feature_error);
     }

@@ -24,7 +24,7 @@ struct DistillRequest {
   Orientation orientation = Orientation::kUpright;
   std::size_t drawn = 0;                         ///< pictures that `draw` adds to them
   std::function<Image(std::size_t index)> draw;  ///< a function of the index alone
-  double hold_out = 0.05;                        ///< share of the pictures; 0: none
+  double hold_out = 0.05;                        ///< share of the pictures, at least one; 0: none
 
   std::filesystem::path teacher;    ///< a model file
   std::optional<int> teacher_size;  ///< side of the pictures that it looks at; none: the student's

@@ -256,6 +256,8 @@ void Distiller::set_epochs(int epochs) {
   check(options);
   if (epochs == impl.options_.epochs) return;
   const std::int64_t total = impl.per_epoch_ * epochs;
+  require(impl.step_ < total,
+          fmt::format("{} epochs are done already; ask for more than that", epochs));
   const auto begins = [&](std::int64_t all) { return all - decay_steps(options, all); };
   const std::int64_t earliest = std::min(begins(total), begins(impl.total()));
   require(impl.step_ <= earliest,

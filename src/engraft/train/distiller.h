@@ -116,6 +116,8 @@ class Distiller {
   [[nodiscard]] std::int64_t steps_in_all() const;
   [[nodiscard]] std::int64_t steps_per_epoch() const;
   [[nodiscard]] int batch() const;
+  /// Whether the last epoch ended with a look, though there may have been nothing to look at.
+  [[nodiscard]] bool looked() const;
   /// Of the epoch at hand, so far, or the last one.
   [[nodiscard]] double running_loss() const;
   [[nodiscard]] double running_agreement() const;
@@ -131,7 +133,7 @@ class Distiller {
   void restore(DistillState state);
 
   /// Another length, which has no say in what was done so far. Throws Error(kUsage) once the rate
-  /// has begun to fall, by the old length or the new.
+  /// has begun to fall, by the old length or the new, and for a length that is done already.
   void set_epochs(int epochs);
 
  private:

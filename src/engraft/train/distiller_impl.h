@@ -33,6 +33,7 @@ struct Distiller::Impl {
   [[nodiscard]] std::int64_t total() const { return per_epoch_ * options_.epochs; }
   [[nodiscard]] std::size_t features() const { return spec_.teacher->top.features(); }
   [[nodiscard]] int look_every() const;
+  [[nodiscard]] bool looks_after(int epoch) const;
 
   // Views.
   [[nodiscard]] TaughtView draw(std::size_t picture, std::uint64_t view) const;
@@ -43,6 +44,9 @@ struct Distiller::Impl {
   /// Features of the teacher for a batch, into taught_, and inputs of the student where the same
   /// pixels were needed for both.
   void ask_teacher(std::span<const TaughtView> batch);
+
+  /// Throws Error(kBadInput) for features of the teacher that are infinite or no numbers.
+  static void require_finite(std::span<const float> features);
 
   void update(float rate, double norm);
   /// Sums over a batch.
@@ -81,7 +85,6 @@ struct Distiller::Impl {
   std::vector<char> has_input_;
   std::vector<DistillTerms> terms_;
 
-  std::vector<std::vector<float>> held_out_inputs_;
   std::vector<float> held_out_features_;
 };
 

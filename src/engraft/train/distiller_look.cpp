@@ -22,24 +22,19 @@ Network Distiller::Impl::student() const {
   return result;
 }
 
-/// Plain views and what the teacher makes of them: the same at every look.
+/// What the teacher makes of plain views: the same at every look.
 void Distiller::Impl::prepare_held_out() {
   const std::size_t values = features();
-  held_out_inputs_.resize(spec_.held_out.size());
   held_out_features_.resize(spec_.held_out.size() * values);
   teacher_.run(
       spec_.held_out.size(),
       [&](std::size_t i, std::span<float> input) {
-        const Image& image = spec_.held_out[i].image;
-        normalise(engraft::fit(image, spec_.teacher_view), spec_.teacher_view, input);
-        std::vector<float>& own = held_out_inputs_[i];
-        const Preprocessing& view = spec_.student_view;
-        own.resize(static_cast<std::size_t>(view.width) * static_cast<std::size_t>(view.height) *
-                   3);
-        normalise(engraft::fit(image, view), view, own);
+        normalise(engraft::fit(spec_.held_out[i].image, spec_.teacher_view), spec_.teacher_view,
+                  input);
         return true;
       },
       [&](std::size_t i, std::span<const float> output) {
+        require_finite(output);
         std::ranges::copy(output,
                           held_out_features_.begin() + static_cast<std::ptrdiff_t>(i * values));
       });
@@ -47,14 +42,15 @@ void Distiller::Impl::prepare_held_out() {
 
 void Distiller::Impl::look(DistillResult& result) {
   const Network now = student();
-  const std::size_t count = held_out_inputs_.size(), values = features();
+  const std::size_t count = spec_.held_out.size(), values = features();
   if (count > 0) {
     std::vector<DistillTerms> terms(count);
     BatchRunner runner(now.graph, now.weights, pool_);
     runner.run(
         count,
         [&](std::size_t i, std::span<float> input) {
-          std::ranges::copy(held_out_inputs_[i], input.begin());
+          normalise(engraft::fit(spec_.held_out[i].image, spec_.student_view), spec_.student_view,
+                    input);
           return true;
         },
         [&](std::size_t i, std::span<const float> output) {
@@ -76,6 +72,10 @@ void Distiller::Impl::look(DistillResult& result) {
   if (spec_.probe) result.probe = spec_.probe(now);
 }
 
+bool Distiller::Impl::looks_after(int epoch) const {
+  return epoch % look_every() == 0 || epoch * per_epoch_ >= total();
+}
+
 void Distiller::Impl::end_epoch(float rate) {
   const auto n = static_cast<double>(seen_);
   const int epoch = static_cast<int>(step_ / per_epoch_);
@@ -84,13 +84,17 @@ void Distiller::Impl::end_epoch(float rate) {
                        .feature_error = feature_error_ / n,
                        .divergence = divergence_ / n,
                        .agreement = static_cast<double>(agreeing_) / n};
-  if (epoch % look_every() == 0 || step_ >= total()) look(result);
+  if (looks_after(epoch)) look(result);
   const auto now = std::chrono::steady_clock::now();
   result.seconds = std::chrono::duration<double>(now - epoch_start_).count();
   epoch_start_ = now;
   feature_error_ = divergence_ = 0;
   agreeing_ = seen_ = 0;
   history_.push_back(result);
+}
+
+bool Distiller::looked() const {
+  return !impl_->history_.empty() && impl_->looks_after(impl_->history_.back().epoch);
 }
 
 }  // namespace engraft

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engraft/base/error.h"
 #include "engraft/train/distiller_impl.h"
 
 namespace engraft {
@@ -91,6 +92,13 @@ std::size_t Distiller::Impl::row_of(const TaughtView& view) const {
          static_cast<std::size_t>(view.view - 1);
 }
 
+void Distiller::Impl::require_finite(std::span<const float> features) {
+  if (std::ranges::all_of(features, [](float value) { return std::isfinite(value); })) return;
+  throw Error(ErrorKind::kBadInput,
+              "the teacher's features of a picture are infinite or no numbers, so its weights are "
+              "damaged; give another teacher");
+}
+
 void Distiller::Impl::ask_teacher(std::span<const TaughtView> batch) {
   const std::size_t values = features();
   taught_.resize(batch.size() * values);
@@ -113,6 +121,7 @@ void Distiller::Impl::ask_teacher(std::span<const TaughtView> batch) {
         return true;
       },
       [&](std::size_t a, std::span<const float> output) {
+        require_finite(output);
         const std::size_t i = asked[a];
         if (options_.views > 0) {
           remembered_.put(row_of(batch[i]), output);
@@ -137,6 +146,7 @@ std::vector<float> Distiller::Impl::feature_scale() {
         return true;
       },
       [&](std::size_t i, std::span<const float> output) {
+        require_finite(output);
         std::ranges::copy(output, rows.begin() + static_cast<std::ptrdiff_t>(i * values));
       });
   std::vector<double> sums(values), squares(values);
