@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "engraft/base/error.h"
+#include "heap.h"
 #include "signals.h"
 #include "terminal.h"
 
@@ -43,6 +44,7 @@ int parse_and_run(int argc, char** argv, const std::stop_token& stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  engraft::cli::use_huge_pages_for_heap();
   const engraft::cli::StopOnSignal signals;  // before any thread: they inherit its signal mask
   try {
     return parse_and_run(argc, argv, signals.token());

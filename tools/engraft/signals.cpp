@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 
 namespace engraft::cli {
 namespace {
@@ -29,14 +28,17 @@ StopOnSignal::StopOnSignal() {
   std::signal(SIGPIPE, SIG_IGN);  // "| head" must end in an error from write, not in a kill
   waiter_ = std::jthread([this](const std::stop_token& ended) {
     const sigset_t set = stop_signals();
-    const timespec patience{.tv_sec = 0, .tv_nsec = 50'000'000};
-    while (!ended.stop_requested()) {
-      if (sigtimedwait(&set, nullptr, &patience) < 0) continue;
+    while (true) {
+      if (sigwaitinfo(&set, nullptr) < 0) continue;
+      if (ended.stop_requested()) return;
       if (!source_.request_stop()) ::_exit(kStoppedExitCode);
     }
   });
 }
 
-StopOnSignal::~StopOnSignal() = default;
+StopOnSignal::~StopOnSignal() {
+  waiter_.request_stop();
+  pthread_kill(waiter_.native_handle(), SIGTERM);  // to nobody else: the end must not wait for it
+}
 
 }  // namespace engraft::cli
