@@ -15,6 +15,7 @@
 #include "engraft/run/distill_artifacts.h"
 #include "engraft/run/distill_budget.h"
 #include "engraft/run/unfinished.h"
+#include "engraft/zoo/zoo.h"
 #include "support/errors.h"
 #include "support/random_weights.h"
 #include "support/test_data.h"
@@ -206,6 +207,14 @@ TEST_F(DistillRunTest, AStudentGoesOnLearning) {
   request.out = folder / "more.onnx";
   const DistillSummary summary = run();
   EXPECT_EQ(load_model(summary.model).preprocessing.width, 32);
+}
+
+TEST_F(DistillRunTest, TheBuiltInModelGoesOnLearning) {
+  request.teacher = request.student = kEmbeddedModel;
+  request.options.epochs = 1;
+  const Model model = load_model(run().model);
+  EXPECT_EQ(model.preprocessing.width, load_model(kEmbeddedModel).preprocessing.width);
+  EXPECT_EQ(model.provenance.at("student"), kEmbeddedModel);
 }
 
 TEST_F(DistillRunTest, ABudgetDecidesTheNumberOfEpochs) {

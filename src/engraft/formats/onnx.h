@@ -20,7 +20,7 @@ struct OnnxPreprocessing {
 /// How weights lie in a file.
 enum class WeightStorage {
   kFloat,    ///< float32, bit for bit
-  kCompact,  ///< rounded, in about a quarter of the bytes
+  kCompact,  ///< rounded, in a quarter to a third of the bytes
 };
 
 struct OnnxModel {

@@ -10,6 +10,7 @@
 #include "engraft/base/error.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
+#include "engraft/zoo/zoo.h"
 
 namespace engraft {
 namespace {
@@ -57,11 +58,11 @@ void make_student(const DistillRequest& request, DistillNetworks& networks) {
                                         spec->width, spec->image_size, request.options.seed);
     return;
   }
-  if (!std::filesystem::exists(request.student)) {
+  if (!std::filesystem::exists(request.student) && !is_embedded_model(request.student)) {
     throw Error(ErrorKind::kNotFound,
-                fmt::format("--student {}: is no file and no mobilenet_v2_WIDTH_SIZE such as "
-                            "mobilenet_v2_0.35_128",
-                            request.student));
+                fmt::format("--student {}: is no file, no mobilenet_v2_WIDTH_SIZE such as "
+                            "mobilenet_v2_0.35_128, and not {}, which is built in",
+                            request.student, kEmbeddedModel));
   }
   const Model model = load_model(request.student);
   networks.student = base_at(model, FeatureLevel::kPooled);

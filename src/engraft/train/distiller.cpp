@@ -273,7 +273,11 @@ std::size_t distilling_memory(const Network& student, const DistillOptions& opti
   constexpr std::size_t kCopies = 16;
   check(options);
   const GradientRunner runner(student.graph, gradient_options(options), pool);
-  return runner.memory_bytes(static_cast<std::size_t>(options.batch)) +
+  const auto batch = static_cast<std::size_t>(options.batch);
+  const auto values =
+      static_cast<std::size_t>(student.graph.shape(student.graph.input()).elements() +
+                               student.graph.shape(student.graph.output()).elements());
+  return runner.memory_bytes(batch) + batch * values * sizeof(float) +
          kCopies * runner.parameters().size() * sizeof(float);
 }
 

@@ -6,7 +6,6 @@
 #include <limits>
 #include <memory>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,7 +78,6 @@ struct DistillSpec {
   /// Judges the student in its own way, at each look; may be empty. A function of the network
   /// alone.
   std::function<double(const Network& student)> probe;
-  std::stop_token stop = {};
 };
 
 /// Where a distillation is: two in the same state end in the same bits.
