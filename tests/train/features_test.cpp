@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::TemporaryFolder;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -56,8 +57,9 @@ class Watch : public Progress {
     ++begins;
     expected = total;
   }
-  void update(std::int64_t done, std::string_view) override {
+  void update(std::int64_t done, std::string_view given) override {
     EXPECT_EQ(inside.fetch_add(1), 0) << "two threads at once";
+    detail = given;
     EXPECT_EQ(done, last + 1);
     last = done;
     if (done == stop_at) source.request_stop();
@@ -70,6 +72,7 @@ class Watch : public Progress {
   std::int64_t expected = 0, last = 0, stop_at = -1;
   std::atomic<int> inside{0};
   std::vector<std::string> notes;
+  std::string detail;
   std::stop_source source;
 };
 
@@ -168,6 +171,15 @@ TEST_F(ExtractFeatures, KeepTheRulesOfProgress) {
   EXPECT_EQ(watch_.expected, 24);
   EXPECT_EQ(watch_.last, 24);
   EXPECT_THAT(watch_.notes, IsEmpty());
+}
+
+TEST_F(ExtractFeatures, SayWhatTakesTheTime) {
+  request_.cache = folder_ / "cache.sqlite";
+  (void)extract();
+  EXPECT_THAT(watch_.detail, AnyOf(HasSubstr("reading pictures ("), HasSubstr("the network (")));
+  watch_.last = 0;
+  (void)extract();  // all from the cache
+  EXPECT_EQ(watch_.detail, "");
 }
 
 TEST_F(ExtractFeatures, APictureThatCannotBeReadDoesNotStopTheRest) {

@@ -12,6 +12,7 @@
 #include "engraft/base/file.h"
 #include "engraft/engine/batch_runner.h"
 #include "engraft/train/feature_cache.h"
+#include "engraft/train/feed_clock.h"
 #include "engraft/train/recent_pictures.h"
 
 namespace engraft {
@@ -133,8 +134,10 @@ class Extraction {
     };
     std::vector<Filled> filled(missing_.size());
     BatchRunner runner(request_.base->graph, request_.base->weights, pool_, request_.ranges);
+    clock_.emplace(pool_.threads());
     const auto fill = [&](std::size_t i, std::span<float> input) {
       if (stop_.stop_requested()) return false;
+      const FeedClock::Reading reading(*clock_);
       const std::size_t item = missing_[i];
       try {
         const auto picture = picture_of(items_[item].picture);
@@ -188,15 +191,17 @@ class Extraction {
     PictureStatus& status = result_.pictures[items_[item].picture];
     status.content = content;
     if (items_[item].view == 0) status.pixels = pixels;
-    progress_.update(++done_);
+    count_one();
   }
 
   void reject(std::size_t item, const std::string& why) {
     const std::size_t picture = items_[item].picture;
     const std::lock_guard lock(mutex_);
     result_.pictures[picture].error = without_path(why, paths_[picture]);
-    progress_.update(++done_);
+    count_one();
   }
+
+  void count_one() { progress_.update(++done_, clock_ ? clock_->text() : std::string()); }
 
   void finish() {
     if (cache_) {
@@ -216,6 +221,7 @@ class Extraction {
   const std::stop_token& stop_;
   std::int64_t feature_size_;
   RecentPictures recent_;
+  std::optional<FeedClock> clock_;  ///< once the cache has been asked
   std::vector<Item> items_;
   std::vector<std::size_t> missing_;  ///< items that the cache does not have
   std::optional<FeatureCache> cache_;
