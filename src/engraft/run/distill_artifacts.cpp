@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engraft/base/file.h"
 #include "engraft/report/distill_report.h"
+#include "engraft/run/training_pictures.h"
 
 namespace engraft {
 namespace {
@@ -18,7 +20,11 @@ std::string size_text(const Preprocessing& view) {
   return fmt::format("{} × {}", view.width, view.height);
 }
 
-/// The epochs that were looked at.
+bool looked_at(const DistillResult& result) {
+  return !std::isnan(result.held_out_agreement) || !std::isnan(result.probe);
+}
+
+/// The epochs that were looked at; all where there was nothing to look at.
 std::vector<DistillPoint> points_of(const DistillRequest& request,
                                     const std::vector<DistillResult>& history) {
   const DistillLossOptions& loss = request.options.loss;
@@ -26,9 +32,10 @@ std::vector<DistillPoint> points_of(const DistillRequest& request,
     return static_cast<double>(loss.feature_weight) * feature_error +
            static_cast<double>(loss.answer_weight) * divergence;
   };
+  const bool any = std::ranges::any_of(history, looked_at);
   std::vector<DistillPoint> points;
   for (const DistillResult& r : history) {
-    if (std::isnan(r.held_out_agreement) && std::isnan(r.probe)) continue;
+    if (any && !looked_at(r)) continue;
     points.push_back({.epoch = r.epoch,
                       .agreement = r.agreement,
                       .held_out_agreement = r.held_out_agreement,
@@ -86,6 +93,25 @@ std::string distill_csv(const std::vector<DistillResult>& history) {
                        cell(r.held_out_agreement), cell(r.probe), r.seconds);
   }
   return csv;
+}
+
+void write_student(const DistillRequest& request, const DistillNetworks& networks,
+                   const DistillMaterial& material, const Distiller& distiller) {
+  Model model = student_model(networks, distiller.student());
+  const Network& teacher = networks.teacher.features;
+  auto& said = model.provenance;
+  said["source"] = "engraft distill";
+  said["student"] = networks.student_from;
+  said["teacher"] = request.teacher.filename().string();
+  said["teacher_fingerprint"] = fingerprint(teacher.graph, teacher.weights).hex();
+  said["teacher_size"] = std::to_string(networks.teacher_view.width);
+  said["seed"] = std::to_string(request.options.seed);
+  said["epochs"] = fmt::format("{} of {}", distiller.history().size(), distiller.epochs());
+  said["trained_on"] = fmt::format("{} pictures without labels", material.pictures.size());
+  std::vector<Digest> contents;
+  for (const StoredPicture& picture : material.pictures) contents.push_back(picture.content);
+  said[std::string(kTrainingPicturesKey)] = encode_training_pictures(contents);
+  save_model(model, request.out);
 }
 
 void write_distill_artifacts(const DistillRequest& request, const DistillNetworks& networks,

@@ -3,11 +3,16 @@
 #include <string>
 #include <vector>
 
+#include "engraft/run/distill_material.h"
 #include "engraft/run/distill_networks.h"
 #include "engraft/run/distill_run.h"
 #include "engraft/run/run_folder.h"
 
 namespace engraft {
+
+/// The student as it is now, with the teacher's head and where it comes from, as request.out.
+void write_student(const DistillRequest& request, const DistillNetworks& networks,
+                   const DistillMaterial& material, const Distiller& distiller);
 
 /// Writes args.json, results.csv, curves.png and report.html.
 void write_distill_artifacts(const DistillRequest& request, const DistillNetworks& networks,

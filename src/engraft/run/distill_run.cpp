@@ -5,19 +5,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engraft/base/error.h"
-#include "engraft/base/file.h"
 #include "engraft/base/memory.h"
 #include "engraft/run/distill_artifacts.h"
 #include "engraft/run/distill_budget.h"
 #include "engraft/run/distill_material.h"
 #include "engraft/run/distill_networks.h"
+#include "engraft/run/distill_plan.h"
 #include "engraft/run/feature_probe.h"
 #include "engraft/run/run_folder.h"
-#include "engraft/run/training_pictures.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/train/distill_checkpoint.h"
 #include "engraft/train/quantised_rows.h"
@@ -38,8 +36,6 @@ constexpr int kSpareDetail = 2;
 constexpr double kReserve = 0.03;
 /// Looks at the pictures held out that a run has about.
 constexpr double kLooks = 50;
-/// What check(DistillOptions) takes.
-constexpr int kMostEpochs = 10'000'000;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -80,10 +76,6 @@ std::string identity_of(const DistillRequest& request, const DistillNetworks& ne
   return hash.finish().hex();
 }
 
-struct Plan {
-  int epochs = 0;
-};
-
 /// The steps of a distillation, in their order.
 class DistillRun {
  public:
@@ -112,14 +104,14 @@ class DistillRun {
       probe_.emplace(material_.probed, material_.labels, material_.class_names, pool_);
     }
     DistillOptions options = request_.options;
-    const auto plan = read_plan(unfinished);
-    if (plan) options.epochs = plan->epochs;
+    const std::optional<int> plan = planned_epochs(unfinished);
+    if (plan) options.epochs = *plan;
     Distiller distiller(spec_of(options), pool_);
     if (!plan && request_.budget > 0) distiller.set_epochs(epochs_in_budget(distiller));
     resume(unfinished, distiller);
     const bool longer = request_.new_epochs.has_value();
     if (longer) distiller.set_epochs(*request_.new_epochs);
-    if (!plan || longer) write_plan(unfinished, distiller);
+    if (!plan || longer) plan_epochs(unfinished, distiller.epochs());
     train(unfinished, distiller);
     return finish(folder, unfinished, distiller);
   }
@@ -188,26 +180,6 @@ class DistillRun {
     const int epochs = epochs_in(left, times, request_.options.views);
     progress_.note(fmt::format("{} epochs fit into the budget.", epochs));
     return epochs;
-  }
-
-  static std::optional<Plan> read_plan(const UnfinishedRun& unfinished) {
-    const auto text = unfinished.plan();
-    if (!text) return std::nullopt;
-    try {
-      const nlohmann::json epochs = nlohmann::json::parse(*text).at("epochs");
-      if (epochs.is_number_integer() && epochs >= 1 && epochs <= kMostEpochs) {
-        return Plan{.epochs = epochs.get<int>()};
-      }
-    } catch (const nlohmann::json::exception&) {  // said below
-    }
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: damaged; begin the run anew", unfinished.plan_path().string()));
-  }
-
-  static void write_plan(UnfinishedRun& unfinished, const Distiller& distiller) {
-    unfinished.set_plan(
-        nlohmann::json{{"epochs", distiller.steps_in_all() / distiller.steps_per_epoch()}}.dump() +
-        "\n");
   }
 
   static CheckpointLayout layout_of(const Distiller& distiller) {
@@ -281,27 +253,8 @@ class DistillRun {
           100 * last.held_out_agreement, last.held_out_divergence, last.held_out_feature_error);
     }
     if (!std::isnan(last.probe)) line += fmt::format("; probe {:.1f} %", 100 * last.probe);
-    write_model(distiller);
+    write_student(request_, networks_, material_, distiller);
     progress_.note(line);
-  }
-
-  void write_model(const Distiller& distiller) const {
-    Model model = student_model(networks_, distiller.student());
-    auto& said = model.provenance;
-    said["source"] = "engraft distill";
-    said["student"] = networks_.student_from;
-    said["teacher"] = request_.teacher.filename().string();
-    said["teacher_fingerprint"] =
-        fingerprint(networks_.teacher.features.graph, networks_.teacher.features.weights).hex();
-    said["teacher_size"] = std::to_string(networks_.teacher_view.width);
-    said["seed"] = std::to_string(request_.options.seed);
-    said["epochs"] = fmt::format("{} of {}", distiller.history().size(),
-                                 distiller.steps_in_all() / distiller.steps_per_epoch());
-    said["trained_on"] = fmt::format("{} pictures without labels", material_.pictures.size());
-    std::vector<Digest> contents;
-    for (const StoredPicture& picture : material_.pictures) contents.push_back(picture.content);
-    said[std::string(kTrainingPicturesKey)] = encode_training_pictures(contents);
-    save_model(model, request_.out);
   }
 
   DistillSummary finish(RunFolder& folder, UnfinishedRun& unfinished, const Distiller& distiller) {
@@ -328,7 +281,7 @@ class DistillRun {
     summary.notes = material_.notes;
     summary.views_per_second = views_per_second_;
     throw_if_stopped(stop_);
-    write_model(distiller);
+    write_student(request_, networks_, material_, distiller);
     write_distill_artifacts(request_, networks_, summary, folder);
     unfinished.announce(folder / "results.csv");
     summary.earlier = folder.commit();

@@ -59,8 +59,8 @@ GradientOptions gradient_options(const DistillOptions& options) {
 }  // namespace
 
 void check(const DistillOptions& o) {
-  require(o.epochs >= 1 && o.epochs <= 10'000'000,
-          fmt::format("{} epochs; 1 to 10000000", o.epochs));
+  require(o.epochs >= 1 && o.epochs <= DistillOptions::kMostEpochs,
+          fmt::format("{} epochs; 1 to {}", o.epochs, DistillOptions::kMostEpochs));
   require(o.batch >= 2 && o.batch <= 65536, fmt::format("a batch of {}; 2 to 65536", o.batch));
   require(o.micro_batch >= 1 && o.micro_batch <= 1024,
           fmt::format("a micro-batch of {}; 1 to 1024", o.micro_batch));
@@ -211,6 +211,9 @@ std::int64_t Distiller::steps_in_all() const {
 }
 std::int64_t Distiller::steps_per_epoch() const {
   return impl_->per_epoch_;
+}
+int Distiller::epochs() const {
+  return impl_->options_.epochs;
 }
 int Distiller::batch() const {
   return static_cast<int>(impl_->batch_size_);

@@ -27,6 +27,7 @@ namespace engraft {
 [[nodiscard]] Augmentation distillation_views();
 
 struct DistillOptions {
+  static constexpr int kMostEpochs = 10'000'000;
   int epochs = 100;
   int batch = 64;
   int micro_batch = 8;  ///< pictures that go through the student together
@@ -113,6 +114,8 @@ class Distiller {
   [[nodiscard]] std::int64_t steps_done() const;
   [[nodiscard]] std::int64_t steps_in_all() const;
   [[nodiscard]] std::int64_t steps_per_epoch() const;
+  /// In all.
+  [[nodiscard]] int epochs() const;
   [[nodiscard]] int batch() const;
   /// Whether the last epoch ended with a look, though there may have been nothing to look at.
   [[nodiscard]] bool looked() const;
