@@ -120,7 +120,7 @@ TEST_F(Distill, GoesOnWithARunThatIsNamedAsWhatLiesThereAfterACrash) {
   killed.signal = SIGKILL;
   killed.signal_after = "epoch 1:";
   ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
-  for (const char* name : {"small", "small-run", "small-run.unfinished", "small-run.unfinished/"}) {
+  for (const char* name : {"small", "small-run.unfinished/"}) {
     fs::copy(in("small-run.unfinished"), in("copy"));
     const ProcessResult result = program_.run({"distill", "--resume", name});
     EXPECT_EQ(result.exit_code, 0) << name << ": " << result.err;
