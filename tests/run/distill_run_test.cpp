@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
 #include "engraft/base/file.h"
 #include "engraft/base/rng.h"
@@ -215,6 +216,20 @@ TEST_F(DistillRunTest, TheBuiltInModelGoesOnLearning) {
   const Model model = load_model(run().model);
   EXPECT_EQ(model.preprocessing.width, load_model(kEmbeddedModel).preprocessing.width);
   EXPECT_EQ(model.provenance.at("student"), kEmbeddedModel);
+}
+
+TEST_F(DistillRunTest, ADamagedTeacherIsNamedByItsFile) {
+  const Model whole = teacher();
+  for (const auto& [name, tensor] : whole.network.weights.all()) {
+    Model damaged = whole;
+    Tensor bad = *tensor;
+    bad.values()[0] = std::numeric_limits<float>::quiet_NaN();
+    damaged.network.weights.set(name, std::move(bad));
+    save_model(damaged, request.teacher);
+    expect_error(ErrorKind::kBadInput,
+                 testing::AllOf(HasSubstr("teacher.onnx: "), HasSubstr("weights are damaged")),
+                 [&] { (void)run(); });
+  }
 }
 
 TEST_F(DistillRunTest, ABudgetDecidesTheNumberOfEpochs) {

@@ -189,8 +189,11 @@ Precision ready_for_precision(Model& model, const ClassifyArguments& arguments,
   try {
     give_ranges(model, arguments.network.orientation, pictures, pool, stop);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kBadInput) throw;
-    return Precision::kFloat32;  // none can be read: each says why
+    if (error.kind() == ErrorKind::kBadInput) {
+      return Precision::kFloat32;  // none can be read: each says why
+    }
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    throw Error(error.kind(), fmt::format("{}: {}", arguments.network.model, error.what()));
   }
   print_aside(calibration_notice(std::min(pictures.size(), kCalibrationPictures)));
   return precision;

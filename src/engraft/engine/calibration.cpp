@@ -161,7 +161,7 @@ ActivationRanges calibrate(const Graph& graph, const Weights& weights, std::size
   }
   for (const auto& [name, range] : ranges) {
     if (std::isfinite(range.high - range.low)) continue;
-    throw Error(ErrorKind::kBadInput,
+    throw Error(ErrorKind::kUnsupported,
                 fmt::format("value {} of the network becomes infinite or no number, which 8-bit "
                             "arithmetic cannot take; the weights are damaged, or need float32",
                             name));

@@ -15,7 +15,8 @@ namespace engraft {
 /// (PlanOptions::ranges): the smallest and greatest, and zero.
 /// fill: as BatchRunner::Fill.
 /// The same for any number of threads and order of the pictures. Errors are those of Plan::compile,
-/// and Error(kBadInput) where not one picture was filled, or a value was infinite or NaN.
+/// Error(kBadInput) where not one picture was filled, Error(kUnsupported) where a value was
+/// infinite or NaN.
 [[nodiscard]] ActivationRanges calibrate(
     const Graph& graph, const Weights& weights, std::size_t pictures,
     const std::function<bool(std::size_t i, std::span<float> input)>& fill, ThreadPool& pool);

@@ -15,7 +15,8 @@ inline constexpr std::size_t kCalibrationPictures = 64;
 
 /// The ranges of a network's values on up to kCalibrationPictures of the pictures, spread evenly
 /// over them; those that cannot be read are passed over. Throws Error(kBadInput) where none can be
-/// read, Error(kCancelled) on a stop.
+/// read, Error(kUnsupported) where the network's values are infinite or NaN, Error(kCancelled) on a
+/// stop.
 [[nodiscard]] ActivationRanges calibrate(const Network& network, const Preprocessing& preprocessing,
                                          Orientation orientation,
                                          std::span<const std::filesystem::path> pictures,

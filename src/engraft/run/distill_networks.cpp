@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string_view>
 
@@ -45,6 +47,20 @@ void require_size(const char* who, int size) {
                           kStride));
 }
 
+/// A model whose weights are all numbers: damage would only show as a loss that is none.
+Model load_sound(const std::filesystem::path& file) {
+  Model model = load_model(file);
+  for (const auto& [name, tensor] : model.network.weights.all()) {
+    const auto values = tensor->values();
+    if (std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) continue;
+    throw Error(ErrorKind::kBadInput,
+                fmt::format("{}: {} has values that are infinite or no numbers; the weights are "
+                            "damaged",
+                            file.string(), name));
+  }
+  return model;
+}
+
 void make_student(const DistillRequest& request, DistillNetworks& networks) {
   const auto features = networks.teacher.top.features();
   networks.student_view = networks.teacher_model.preprocessing;
@@ -64,7 +80,7 @@ void make_student(const DistillRequest& request, DistillNetworks& networks) {
                             "mobilenet_v2_0.35_128, and not {}, which is built in",
                             request.student, kEmbeddedModel));
   }
-  const Model model = load_model(request.student);
+  const Model model = load_sound(request.student);
   networks.student = base_at(model, FeatureLevel::kPooled);
   networks.student_view = model.preprocessing;
   networks.student_from = std::filesystem::path(request.student).filename().string();
@@ -81,7 +97,7 @@ void make_student(const DistillRequest& request, DistillNetworks& networks) {
 
 DistillNetworks load_networks(const DistillRequest& request) {
   DistillNetworks networks;
-  networks.teacher_model = load_model(request.teacher);
+  networks.teacher_model = load_sound(request.teacher);
   try {
     networks.teacher = part_teacher(networks.teacher_model.network);
   } catch (const Error& error) {

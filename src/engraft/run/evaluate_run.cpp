@@ -1,5 +1,7 @@
 #include "engraft/run/evaluate_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -94,7 +96,12 @@ EvaluateSummary evaluate_run(const EvaluateRequest& request, Progress& progress,
   summary.precision = request.precision.value_or(model.precision);
   if (summary.precision == Precision::kInt8 && model.ranges.empty()) {
     ThreadPool pool(request.threads);
-    give_ranges(model, request.orientation, paths, pool, stop);
+    try {
+      give_ranges(model, request.orientation, paths, pool, stop);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kUnsupported) throw;
+      throw Error(error.kind(), fmt::format("{}: {}", request.model.string(), error.what()));
+    }
     summary.calibrated_on = std::min(paths.size(), kCalibrationPictures);
   }
   const Classifier classifier(std::move(model), {.threads = request.threads,
