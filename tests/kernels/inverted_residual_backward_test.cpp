@@ -25,12 +25,17 @@ using test::Starts;
 
 class InvertedResidualBackwardKernel : public test::SimdTest {
  protected:
-  static void check(const Shape& shape, Dx dx) {
+  /// dy_every: only every so-manieth value of dy is not 0, so that sums over many pixels stay
+  /// exact.
+  static void check(const Shape& shape, Dx dx, std::size_t dy_every = 1) {
     if (HasFatalFailure()) return;
     SCOPED_TRACE(testing::PrintToString(shape));
     const InvertedResidual block = block_of(shape);
     ASSERT_TRUE(is_fusable(block));
-    const Numbers numbers = exact_numbers(block);
+    Numbers numbers = exact_numbers(block);
+    for (std::size_t i = 0; i < numbers.dy.size(); ++i) {
+      if (i % dy_every != 0) numbers.dy[i] = 0;
+    }
     const Starts start(block);
     const Expected expected(block, numbers, start, dx == Dx::kAddedTo);
     ASSERT_TRUE(expected.is_exact());
@@ -154,6 +159,39 @@ TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsForShapesOfMobileNe
   check({.height = 4, .width = 28, .in = 24, .expanded = 144, .out = 24, .residual = true});
   check({.height = 7, .width = 7, .in = 32, .expanded = 192, .out = 64, .stride = 2, .pad_top = 0});
   check({.height = 5, .width = 5, .in = 32, .expanded = 384, .out = 40, .stride = 2});
+}
+
+TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsWhereRowsAreWide) {
+  for (const int stride : {1, 2}) {
+    for (const int out : {16, 24}) {
+      check({.height = 66, .width = 65, .in = 2, .expanded = 48, .out = out, .stride = stride},
+            Dx::kWritten, 19);
+    }
+  }
+}
+
+TEST_P(InvertedResidualBackwardKernel, OfManyPicturesIsTheSumOfTheirs) {
+  constexpr int kPictures = 3;
+  for (const Shape& shape :
+       {Shape{.height = 7, .width = 6, .in = 16, .expanded = 64, .out = 16, .residual = true},
+        Shape{.height = 9, .width = 11, .in = 8, .expanded = 96, .out = 40, .stride = 2},
+        Shape{.height = 5, .width = 57, .in = 3, .expanded = 48, .out = 3, .stride = 2},
+        Shape{.height = 13, .width = 18, .expanded = 32, .out = 16, .stem = true}}) {
+    SCOPED_TRACE(testing::PrintToString(shape));
+    const InvertedResidual block = block_of(shape);
+    const Numbers numbers = exact_numbers(block, kPictures);
+    const Starts start(block, kPictures);
+    for (const Dx dx : {Dx::kWritten, Dx::kAddedTo, Dx::kNotWanted}) {
+      if (shape.stem && dx != Dx::kNotWanted) continue;
+      Gradients together(start, dx, side()), alone(start, dx, side());
+      together.compute(block, numbers, side(), kPoison, {.first = 0, .count = kPictures});
+      for (int i = 0; i < kPictures; ++i) {
+        alone.compute(block, numbers, side(), kPoison, {.first = i, .count = 1});
+      }
+      ASSERT_TRUE(dx == Dx::kNotWanted ? together.weights_have_the_bits_of(alone)
+                                       : together.same_bits_as(alone));
+    }
+  }
 }
 
 TEST_P(InvertedResidualBackwardKernel, AThousandthOffInAnyInputWouldBeNoticed) {

@@ -80,7 +80,7 @@ constexpr double kStepE = kStepX * kStepExpand, kStepD = kStepE * kStepDepthwise
 constexpr double kStepY = kStepD * kStepProject;
 constexpr double kStepDd = kStepDy * kStepProject, kStepDe = kStepDd * kStepDepthwise;
 
-/// A block's weights, its input and the gradient of its output.
+/// A block's weights, its input and the gradient of its output, both of so many pictures.
 struct Numbers {
   std::vector<float> x, expand, expand_bias, depthwise, depthwise_bias, project, project_bias, dy;
 
@@ -92,7 +92,7 @@ struct Numbers {
         depthwise_bias(b.expanded),
         project(static_cast<std::size_t>(b.expanded) * b.out),
         project_bias(b.out),
-        dy(y_size(b)) {}
+        dy(y_size(b) * pictures) {}
 };
 
 /// Multiples of `step` from low to high.
@@ -103,9 +103,9 @@ inline void draw(std::span<float> values, double low, double high, double step, 
 
 /// So coarse and so small that float sums of their products are exact in any order, so that even
 /// the gates are known for certain: where a value is 0 or 6, it is just that.
-[[nodiscard]] inline Numbers exact_numbers(const InvertedResidual& block) {
+[[nodiscard]] inline Numbers exact_numbers(const InvertedResidual& block, int pictures = 1) {
   Rng rng(block.in_height * 1000 + block.in_width * 100 + block.in * 10 + block.out);
-  Numbers n(block);
+  Numbers n(block, pictures);
   draw(n.x, -2, 2, kStepX, rng);
   draw(n.expand, -1, 1, kStepExpand, rng);
   draw(n.expand_bias, -2, 6, kStepE, rng);

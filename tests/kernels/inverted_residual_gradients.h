@@ -21,9 +21,9 @@ enum class Dx { kWritten, kAddedTo, kNotWanted };
 struct Starts {
   std::vector<float> dx, expand, expand_bias, depthwise, depthwise_bias, project, project_bias;
 
-  explicit Starts(const InvertedResidual& block) {
+  explicit Starts(const InvertedResidual& block, int pictures = 1) {
     Rng rng(7);
-    const Numbers sizes(block);
+    const Numbers sizes(block, pictures);
     const auto start = [&](const std::vector<float>& like) {
       std::vector<float> values(like.size());
       draw(values, -3, 3, 1. / 2, rng);
@@ -111,6 +111,11 @@ struct Expected {
   }
 };
 
+/// Pictures of one call.
+struct Pictures {
+  int first = 0, count = 1;
+};
+
 /// The kernel's gradients, every array guarded.
 class Gradients {
  public:
@@ -128,7 +133,7 @@ class Gradients {
 
   /// garbage: what the scratch memory holds at first.
   void compute(const InvertedResidual& block, const Numbers& n, Guarded side,
-               float garbage = kPoison) {
+               float garbage = kPoison, Pictures pictures = {}) {
     GuardedWeights weights(n, side);
     CacheLines packed(packed_size(block), side), scratch(backward_scratch_size(block), side);
     CacheLines packed_backward(backward_packed_size(block), side);
@@ -136,19 +141,22 @@ class Gradients {
     pack_backward(block, weights.weights(), packed_backward.data());
     std::fill(scratch.span().begin(), scratch.span().end(), garbage);
     GuardedArray x(n.x, side), dy(n.dy, side);
-    inverted_residual_backward(block, {.packed = packed.data(),
-                                       .packed_backward = packed_backward.data(),
-                                       .x = x.data(),
-                                       .dy = dy.data(),
-                                       .dx = kind_ == Dx::kNotWanted ? nullptr : dx_.data(),
-                                       .adds_dx = kind_ == Dx::kAddedTo,
-                                       .gradients = {.expand = expand_.data(),
-                                                     .expand_bias = expand_bias_.data(),
-                                                     .depthwise = depthwise_.data(),
-                                                     .depthwise_bias = depthwise_bias_.data(),
-                                                     .project = project_.data(),
-                                                     .project_bias = project_bias_.data()},
-                                       .scratch = scratch.data()});
+    inverted_residual_backward(
+        block,
+        {.packed = packed.data(),
+         .packed_backward = packed_backward.data(),
+         .pictures = pictures.count,
+         .x = x.data() + pictures.first * x_size(block),
+         .dy = dy.data() + pictures.first * y_size(block),
+         .dx = kind_ == Dx::kNotWanted ? nullptr : dx_.data() + pictures.first * x_size(block),
+         .adds_dx = kind_ == Dx::kAddedTo,
+         .gradients = {.expand = expand_.data(),
+                       .expand_bias = expand_bias_.data(),
+                       .depthwise = depthwise_.data(),
+                       .depthwise_bias = depthwise_bias_.data(),
+                       .project = project_.data(),
+                       .project_bias = project_bias_.data()},
+         .scratch = scratch.data()});
     ASSERT_TRUE(packed.rest_is_untouched());
     ASSERT_TRUE(packed_backward.rest_is_untouched());
     ASSERT_TRUE(scratch.rest_is_untouched());

@@ -9,6 +9,7 @@
 #include <hwy/highway.h>
 // clang-format on
 
+#include <algorithm>
 #include <cassert>
 
 #include "engraft/kernels/inverted_residual_rows-inl.h"
@@ -37,7 +38,7 @@ void pack_block(const InvertedResidual& block, const InvertedResidualWeights& w,
   to = pack_vector(nullptr, 0, padded(block.out), to);
   to = pack_vector(w.project_bias, block.out, padded(block.out), to);
   const std::int64_t expanded = block.expanded;
-  for_each_panel(expanded, [&](const Panel& panel) {
+  for_each_panel(expanded, panel_vectors(block), [&](const Panel& panel) {
     const std::int64_t width = panel.vectors * kLanes;
     to = pack_vector(w.expand_bias + panel.begin, panel.count, width, to);
     to = pack_panel({w.expand, expanded, 1}, 0, expand_depth(block), panel, to);
@@ -61,10 +62,11 @@ HWY_NOINLINE void run_panel(const InvertedResidual& block, const InvertedResidua
   const std::int64_t x_size = std::int64_t{block.in_height} * block.in_width * block.in;
   const std::int64_t y_row = std::int64_t{block.out_width} * block.out;
   const int together = rows_together(block);
+  Rows rows(block, weights, run.scratch);
   for (int picture = 0; picture < run.pictures; ++picture) {
     const float* x = run.x + picture * x_size;
     float* y = run.y + picture * (block.out_height * y_row);
-    Rows rows(block, weights, x, run.scratch, run.first_row);
+    rows.start(x, run.first_row);
     for (int i = run.first_row; i < run.last_row; i += together) {
       const int end = std::min(i + together, run.last_row);
       rows.depthwise(i, end, d);
@@ -143,7 +145,8 @@ void pack(const InvertedResidual& block, const InvertedResidualWeights& weights,
 
 void inverted_residual(const InvertedResidual& block, const InvertedResidualRun& run) {
   assert(is_fusable(block));
-  assert(run.last_channel == 0 || block.expanded % kChannelStep == 0);
+  assert(run.last_channel == 0 || (block.expanded % kChannelStep == 0 &&
+                                   std::min(block.height, block.width) <= kNarrowSide));
   HWY_DYNAMIC_DISPATCH(run_block)(block, run);
 }
 

@@ -52,8 +52,10 @@ struct InvertedResidualWeights {
 [[nodiscard]] std::size_t scratch_size(const InvertedResidual& block);
 void pack(const InvertedResidual& block, const InvertedResidualWeights& weights, float* packed);
 
-/// Channels of e whose share in y can be computed for itself: any multiple.
+/// Channels of e whose share in y can be computed for itself: any multiple, where the shorter side
+/// of e is kNarrowSide pixels at most.
 inline constexpr int kChannelStep = 48;
+inline constexpr int kNarrowSide = 64;
 
 /// What one call computes: rows [first_row, last_row) of y, of each of so many pictures, which
 /// stand behind each other.

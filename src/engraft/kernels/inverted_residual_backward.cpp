@@ -37,15 +37,20 @@ struct GatedRow {
       for (int v = 0; v < kVectors; ++v) product[p][v] = zero();
     }
     add_products<kPixels, kVectors>(depth, dy + first * depth, depth, w, product);
+    // Out of the struct, which the compiler takes what is stored below to change.
+    const GateBounds bounds = gate;
+    const float* const from = y + first * kVectors * kLanes;
+    float* const place = to + first * kVectors * kLanes;
+    float* const totals = sums;
     for (int v = 0; v < kVectors; ++v) {
-      Vector sum = load(sums + v * kLanes);
+      Vector sum = load(totals + v * kLanes);
       for (int p = 0; p < kPixels; ++p) {
-        const std::int64_t at = ((first + p) * kVectors + v) * kLanes;
-        const Vector passed = gate.pass(load(y + at), product[p][v]);
-        store(passed, to + at);
+        const int at = (p * kVectors + v) * kLanes;
+        const Vector passed = bounds.pass(load(from + at), product[p][v]);
+        store(passed, place + at);
         sum = hn::Add(sum, passed);
       }
-      store(sum, sums + v * kLanes);
+      store(sum, totals + v * kLanes);
     }
   }
 };
@@ -72,29 +77,51 @@ struct DepthwiseGradientRow {
   const float* dd[3];
 };
 
-/// kPixels neighbours whose tap columns are the same; kColumns: bit v is set where tap column v
-/// meets. Pixel p of e meets, through tap column v, column p·(1 or 0)… of dd, at `dd_column(v)`.
-template <int kVectors, int kRows, int kColumns>
-HWY_INLINE void add_depthwise_pixel(const float* e_at, const float* const (&dd_at)[3][3],
-                                    const GateBounds& gate, const Vector (&w)[kTaps],
-                                    Vector (&dw)[kTaps], Vector& bias, float* de_at) {
-  const Vector e = load(e_at);
-  Vector de = zero();
-  for (int u = 0; u < 3; ++u) {
-    if ((kRows >> u & 1) == 0) continue;
-    for (int v = 0; v < 3; ++v) {
-      if ((kColumns >> v & 1) == 0) continue;
-      const Vector dd = load(dd_at[u][v]);
-      dw[u * 3 + v] = hn::MulAdd(e, dd, dw[u * 3 + v]);
-      de = hn::MulAdd(w[u * 3 + v], dd, de);
+constexpr int kEven = 0b101, kOdd = 0b010, kEvery = 0b111;  // taps that a row or column meets
+
+/// One vector of channels of the depthwise convolution's way back: its taps, what they get, and
+/// what the bias before it gets.
+template <int kStep, int kStride>
+class DepthwiseGradient {
+ public:
+  HWY_INLINE DepthwiseGradient(const float* taps, const float* d_taps, Vector bias,
+                               const GateBounds& gate)
+      : bias_(bias), gate_(gate) {
+    for (int t = 0; t < kTaps; ++t) {
+      w_[t] = load(taps + t * kStep);
+      dw_[t] = load(d_taps + t * kStep);
     }
   }
-  de = gate.pass(e, de);
-  bias = hn::Add(bias, de);
-  store(de, de_at);
-}
 
-constexpr int kEven = 0b101, kOdd = 0b010, kEvery = 0b111;  // taps that a row or column meets
+  /// A pixel of e that meets tap rows kRows and tap columns kColumns of dd (bit v: tap v). dd: what
+  /// tap column 0 meets, in each tap row.
+  template <int kRows, int kColumns>
+  HWY_INLINE void add_pixel(const float* e_at, const float* const (&dd)[3], float* de_at) {
+    const Vector e = load(e_at);
+    Vector de = zero();
+    for (int u = 0; u < 3; ++u) {
+      if ((kRows >> u & 1) == 0) continue;
+      for (int v = 0; v < 3; ++v) {
+        if ((kColumns >> v & 1) == 0) continue;
+        const Vector met = load(dd[u] - v / kStride * kStep);
+        dw_[u * 3 + v] = hn::MulAdd(e, met, dw_[u * 3 + v]);
+        de = hn::MulAdd(w_[u * 3 + v], met, de);
+      }
+    }
+    de = gate_.pass(e, de);
+    bias_ = hn::Add(bias_, de);
+    store(de, de_at);
+  }
+
+  HWY_INLINE void deliver(float* d_taps, float* bias) const {
+    for (int t = 0; t < kTaps; ++t) store(dw_[t], d_taps + t * kStep);
+    store(bias_, bias);
+  }
+
+ private:
+  Vector w_[kTaps], dw_[kTaps], bias_;
+  GateBounds gate_;
+};
 
 /// One row of e at one panel: its de, and what it gives to the taps and the bias. kRows: the tap
 /// rows that it meets.
@@ -103,38 +130,40 @@ HWY_NOINLINE void depthwise_gradient_row(const InvertedResidual& block, const fl
                                          const DepthwiseGradientRow& row,
                                          PanelSums<kVectors>& sums) {
   constexpr int kStep = kVectors * kLanes;
-  const GateBounds gate(block.expand_activation);
-  for (int vector = 0; vector < kVectors; ++vector) {
-    const int lane = vector * kLanes;
-    Vector w[kTaps], dw[kTaps];
-    for (int t = 0; t < kTaps; ++t) {
-      w[t] = load(taps + t * kStep + lane);
-      dw[t] = load(sums.depthwise + t * kStep + lane);
-    }
-    Vector bias = load(sums.expand_bias + lane);
-    const auto pixel = [&]<int kColumns>(int q, int column) HWY_ATTR {
-      const float* dd[3][3];
-      for (int u = 0; u < 3; ++u) {
-        for (int v = 0; v < 3; ++v) {
-          const int j = kStride == 1 ? column - v : column - v / 2;
-          dd[u][v] = row.dd[u] + j * kStep + lane;
-        }
-      }
-      add_depthwise_pixel<kVectors, kRows, kColumns>(row.e + q * kStep + lane, dd, gate, w, dw,
-                                                     bias, row.de + q * kStep + lane);
+  const int width = block.width, left = block.depthwise.pad_left;
+  for (int lane = 0; lane < kStep; lane += kLanes) {
+    DepthwiseGradient<kStep, kStride> vector(taps + lane, sums.depthwise + lane,
+                                             load(sums.expand_bias + lane),
+                                             GateBounds(block.expand_activation));
+    const float* e = row.e + lane;
+    float* de = row.de + lane;
+    const float* dd[3] = {row.dd[0] + lane, row.dd[1] + lane, row.dd[2] + lane};
+    const auto pixel = [&]<int kColumns>() HWY_ATTR {
+      vector.template add_pixel<kRows, kColumns>(e, dd, de);
+      e += kStep;
+      de += kStep;
+    };
+    const auto next_column = [&] HWY_ATTR {
+      for (const float*& at : dd) at += kStep;
     };
     if constexpr (kStride == 1) {
-      for (int q = 0; q < block.width; ++q)
-        pixel.template operator()<kEvery>(q, q + block.depthwise.pad_left);
+      for (const float*& at : dd) at += left * kStep;
+      for (int q = 0; q < width; ++q, next_column()) pixel.template operator()<kEvery>();
     } else {
       // Columns in pairs: the first stands where a window begins.
-      for (int b = 0, q = -block.depthwise.pad_left; q < block.width; ++b, q += 2) {
-        if (q >= 0) pixel.template operator()<kEven>(q, b);
-        if (q + 1 < block.width) pixel.template operator()<kOdd>(q + 1, b);
+      int q = 0;
+      if (left == 1) {
+        pixel.template operator()<kOdd>();
+        next_column();
+        q = 1;
       }
+      for (; q + 1 < width; q += 2, next_column()) {
+        pixel.template operator()<kEven>();
+        pixel.template operator()<kOdd>();
+      }
+      if (q < width) pixel.template operator()<kEven>();
     }
-    for (int t = 0; t < kTaps; ++t) store(dw[t], sums.depthwise + t * kStep + lane);
-    store(bias, sums.expand_bias + lane);
+    vector.deliver(sums.depthwise + lane, sums.expand_bias + lane);
   }
 }
 
@@ -152,7 +181,7 @@ struct BackwardPanelWeights {
   }
 };
 
-/// The backward pass of one picture at one panel.
+/// The backward pass of some pictures at one panel.
 template <int kVectors, int kStride, int kKernel>
 class PanelBackward {
  public:
@@ -161,7 +190,7 @@ class PanelBackward {
 
   [[nodiscard]] static HWY_INLINE std::int64_t scratch(const InvertedResidual& block) {
     return Rows::scratch(block) + dd_extent(block).floats() + d_size(block) + de_size(block) +
-           block.out * kPanel;
+           d_project_size(block);
   }
 
   HWY_INLINE PanelBackward(const InvertedResidual& block, const InvertedResidualBackward& run,
@@ -172,15 +201,29 @@ class PanelBackward {
         weights_(weights),
         backward_(backward),
         panel_(panel),
-        rows_(block, weights, run.x, run.scratch, 0),
+        rows_(block, weights, run.scratch),
         d_(run.scratch + Rows::scratch(block)),
         de_(d_ + d_size(block)),
         d_project_(de_ + de_size(block)),
-        dd_(d_project_ + block.out * kPanel, block.out_height, dd_extent(block)) {
-    std::fill(d_project_, d_project_ + block.out * kPanel, 0.0F);
+        dd_(d_project_ + d_project_size(block), block.out_height, dd_extent(block)) {
+    std::fill(d_project_, d_project_ + d_project_size(block), 0.0F);
   }
 
   HWY_INLINE void run() {
+    const std::int64_t x_size = std::int64_t{block_.in_height} * block_.in_width * block_.in;
+    const std::int64_t dy_size = std::int64_t{block_.out_height} * block_.out_width * block_.out;
+    for (int picture = 0; picture < run_.pictures; ++picture) {
+      x_ = run_.x + picture * x_size;
+      dy_ = run_.dy + picture * dy_size;
+      dx_ = run_.dx == nullptr ? nullptr : run_.dx + picture * x_size;
+      rows_.start(x_, 0);
+      run_picture();
+    }
+    deliver();
+  }
+
+ private:
+  HWY_INLINE void run_picture() {
     const int together = rows_together(block_);
     int next = 0;  // row of e
     for (int i = 0; i < block_.out_height; i += together) {
@@ -193,10 +236,8 @@ class PanelBackward {
       if (next < complete) through_expansion(next, complete);
       next = std::max(next, complete);
     }
-    deliver();
   }
 
- private:
   [[nodiscard]] static HWY_INLINE RowRing::Extent dd_extent(const InvertedResidual& block) {
     return {rows_together(block) + 3, block.out_width, kPanel};
   }
@@ -207,18 +248,33 @@ class PanelBackward {
     return (rows_together(block) * kStride + 3) * block.width * kPanel;
   }
 
+  /// d_project goes straight to its place where its rows are whole vectors; else it is gathered
+  /// transposed, [out, panel], so that no lanes are idle.
+  [[nodiscard]] static HWY_INLINE bool is_transposed(const InvertedResidual& block) {
+    return block.out % kLanes != 0;
+  }
+  [[nodiscard]] static HWY_INLINE std::int64_t d_project_size(const InvertedResidual& block) {
+    return is_transposed(block) ? block.out * kPanel : 0;
+  }
+
   /// Rows [begin, end) of d, then of dd.
   HWY_INLINE void through_projection(int begin, int end) {
     rows_.depthwise(begin, end, d_);
     const std::int64_t dy_row = std::int64_t{block_.out_width} * block_.out;
     const GateBounds gate(block_.depthwise_activation);
     for (int i = begin; i < end; ++i) {
-      gated_row<kVectors>(block_.out_width, {block_.out, run_.dy + i * dy_row, backward_.project,
+      gated_row<kVectors>(block_.out_width, {block_.out, dy_ + i * dy_row, backward_.project,
                                              d_ + (i - begin) * block_.out_width * kPanel, gate,
                                              dd_.row(i), sums_.depthwise_bias});
     }
-    add_strip<kVectors>(block_.out, (end - begin) * block_.out_width,
-                        {run_.dy + begin * dy_row, block_.out}, {d_, kPanel}, {d_project_, kPanel});
+    const Matrix d{d_, kPanel}, dy{dy_ + begin * dy_row, block_.out};
+    const std::int64_t pixels = std::int64_t{end - begin} * block_.out_width;
+    if (is_transposed(block_)) {
+      add_strip<kVectors>(block_.out, pixels, dy, d, {d_project_, kPanel});
+    } else {
+      add_strips(kPanel, block_.out / kLanes, pixels, d, dy,
+                 {run_.gradients.project + panel_.begin * block_.out, block_.out});
+    }
   }
 
   /// Rows [begin, end) of de, then of dx.
@@ -228,9 +284,9 @@ class PanelBackward {
     if constexpr (kKernel == 1) {
       const std::int64_t x_row = std::int64_t{block_.width} * block_.in;
       const std::int64_t pixels = std::int64_t{end - begin} * block_.width;
-      add_strip<kVectors>(block_.in, pixels, {run_.x + begin * x_row, block_.in}, {de_, kPanel},
+      add_strip<kVectors>(block_.in, pixels, {x_ + begin * x_row, block_.in}, {de_, kPanel},
                           {run_.gradients.expand + panel_.begin, block_.expanded});
-      if (run_.dx != nullptr) add_to_dx(begin * x_row, pixels);
+      if (dx_ != nullptr) add_to_dx(begin * x_row, pixels);
     } else {
       const std::int64_t depth = std::int64_t{kKernel} * block_.in;
       for (int r = begin; r < end; ++r) {
@@ -263,9 +319,9 @@ class PanelBackward {
 
   HWY_INLINE void add_to_dx(std::int64_t at, std::int64_t pixels) {
     const bool first = panel_.begin == 0;
-    add_to_row({.to = run_.dx + at,
+    add_to_row({.to = dx_ + at,
                 .begin_with = first && !run_.adds_dx ? run_.packed_backward : nullptr,
-                .and_add = first && block_.residual ? run_.dy + at : nullptr,
+                .and_add = first && block_.residual ? dy_ + at : nullptr,
                 .pixels = pixels,
                 .channels = block_.in},
                kPanel, de_, backward_.expand);
@@ -280,7 +336,7 @@ class PanelBackward {
       }
       to.depthwise_bias[channel] += sums_.depthwise_bias[c];
       to.expand_bias[channel] += sums_.expand_bias[c];
-      for (int o = 0; o < block_.out; ++o) {
+      for (int o = 0; is_transposed(block_) && o < block_.out; ++o) {
         to.project[channel * block_.out + o] += d_project_[o * kPanel + c];
       }
     }
@@ -297,10 +353,13 @@ class PanelBackward {
   float* d_project_;
   RowRing dd_;
   PanelSums<kVectors> sums_;
+  const float* x_ = nullptr;  ///< of the picture at hand
+  const float* dy_ = nullptr;
+  float* dx_ = nullptr;  ///< or null
 };
 
 void run_backward(const InvertedResidual& block, const InvertedResidualBackward& run) {
-  channel_sums(std::int64_t{block.out_height} * block.out_width, block.out, run.dy,
+  channel_sums(std::int64_t{run.pictures} * block.out_height * block.out_width, block.out, run.dy,
                run.gradients.project_bias);
   const float* packed = run.packed + 2 * padded(block.out);
   const float* packed_backward = run.packed_backward + padded(block.in);
@@ -332,7 +391,7 @@ std::size_t scratch_backward_size(const InvertedResidual& block) {
 void pack_block_backward(const InvertedResidual& block, const InvertedResidualWeights& w,
                          float* to) {
   to = pack_vector(nullptr, 0, padded(block.in), to);
-  for_each_panel(block.expanded, [&](const Panel& panel) {
+  for_each_panel(block.expanded, panel_vectors(block), [&](const Panel& panel) {
     to = pack_panel({w.project, 1, block.out}, 0, block.out, panel, to);
     if (block.expand.kernel > 1) return;  // no way back to x
     to = pack_rows({w.expand, 1, block.expanded}, panel.begin, panel.count, panel.count, block.in,

@@ -179,9 +179,13 @@ class SourceRows {
   [[nodiscard]] static HWY_INLINE std::int64_t scratch(const InvertedResidual& block) {
     return kKernel == 1 ? 0 : extent(block).floats();
   }
-  HWY_INLINE SourceRows(const InvertedResidual& block, const float* x, float* memory)
-      : block_(block), x_(x) {
+  HWY_INLINE SourceRows(const InvertedResidual& block, float* memory) : block_(block) {
     if constexpr (kKernel > 1) ring_ = RowRing(memory, block.in_height, extent(block));
+  }
+  /// Another picture; the first row asked for reads from row r of e on.
+  HWY_INLINE void start(const float* x, int r) {
+    x_ = x;
+    next_ = std::max(0, r * block_.expand.stride - block_.expand.pad_top);
   }
   /// Where the windows of row r of e begin, tap row u. Rows are asked for in turn; of those before
   /// the last one asked for, some are still there.
@@ -194,10 +198,6 @@ class SourceRows {
     }
     return ring_.row(wanted) - std::int64_t{block_.expand.pad_left} * block_.in;
   }
-  /// The next row asked for reads from row r of e on.
-  HWY_INLINE void begin_at(int r) {
-    next_ = std::max(0, r * block_.expand.stride - block_.expand.pad_top);
-  }
 
  private:
   [[nodiscard]] static HWY_INLINE RowRing::Extent extent(const InvertedResidual& block) {
@@ -206,25 +206,27 @@ class SourceRows {
   }
 
   const InvertedResidual& block_;
-  const float* x_;
+  const float* x_ = nullptr;
   RowRing ring_{};
   int next_ = 0;
 };
 
-/// Rows of e and d of one picture at one panel, computed on demand.
+/// Rows of e and d of one picture after the other at one panel, computed on demand.
 template <int kVectors, int kStride, int kKernel>
 class ExpandedRows {
  public:
   static constexpr std::int64_t kPanel = kVectors * kLanes;
 
-  HWY_INLINE ExpandedRows(const InvertedResidual& block, const PanelWeights& weights,
-                          const float* x, float* memory, int first_row)
+  HWY_INLINE ExpandedRows(const InvertedResidual& block, const PanelWeights& weights, float* memory)
       : block_(block),
         weights_(weights),
-        source_(block, x, memory),
-        ring_(memory + SourceRows<kKernel>::scratch(block), block.height, extent(block)),
-        next_(std::max(0, first_row * kStride - block.depthwise.pad_top)) {
-    source_.begin_at(next_);
+        source_(block, memory),
+        ring_(memory + SourceRows<kKernel>::scratch(block), block.height, extent(block)) {}
+
+  /// Another picture, from row first_row of d on. The zeros around its rows are there already.
+  HWY_INLINE void start(const float* x, int first_row) {
+    next_ = std::max(0, first_row * kStride - block_.depthwise.pad_top);
+    source_.start(x, next_);
   }
 
   [[nodiscard]] static HWY_INLINE std::int64_t scratch(const InvertedResidual& block) {
@@ -273,14 +275,20 @@ class ExpandedRows {
   PanelWeights weights_;
   SourceRows<kKernel> source_;
   RowRing ring_;
-  int next_;  ///< row of e
+  int next_ = 0;  ///< row of e
 };
+
+/// The widest panel, in vectors. Of a wide picture the rows that a window needs do not fit into the
+/// nearest cache otherwise.
+HWY_INLINE std::int64_t panel_vectors(const InvertedResidual& block) {
+  return std::min(block.height, block.width) > kNarrowSide ? kMostVectors - 1 : kMostVectors;
+}
 
 /// body.template operator()<kVectors, kStride, kKernel>(panel) for every panel of a block, with the
 /// stride of its depthwise convolution and the kernel of its expansion.
 template <typename Body>
 HWY_INLINE void for_each_block_panel(const InvertedResidual& block, const Body& body) {
-  for_each_panel(block.expanded, [&](const Panel& panel) HWY_ATTR {
+  for_each_panel(block.expanded, panel_vectors(block), [&](const Panel& panel) HWY_ATTR {
     with_vectors(panel.vectors, [&]<int kVectors>() HWY_ATTR {
       if (block.expand.kernel == 3) return body.template operator()<kVectors, 1, 3>(panel);
       if (block.depthwise.stride == 1) return body.template operator()<kVectors, 1, 1>(panel);

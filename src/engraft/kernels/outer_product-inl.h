@@ -85,6 +85,17 @@ void add_strip(std::int64_t rows, std::int64_t pixels, Matrix a, Matrix b, Sum c
   add_rows<kRows, kVectors>(rows, equal ? fewer_rows(kRows) : kRows, pixels, a, b, c);
 }
 
+/// All rows of c by so many vectors, in strips of nearly equal width.
+HWY_INLINE void add_strips(std::int64_t rows, std::int64_t vectors, std::int64_t pixels, Matrix a,
+                           Matrix b, Sum c) {
+  for_each_panel(vectors * kLanes, [&](const Panel& panel) HWY_ATTR {
+    with_vectors(panel.vectors, [&]<int kVectors>() HWY_ATTR {
+      add_strip<kVectors>(rows, pixels, a, {b.data + panel.begin, b.stride},
+                          {c.data + panel.begin, c.stride});
+    });
+  });
+}
+
 }  // namespace
 }  // namespace engraft::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

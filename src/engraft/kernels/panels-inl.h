@@ -43,17 +43,21 @@ struct Panel {
   std::int64_t count;
 };
 
-/// Calls each(panel) for panels of nearly equal width.
+/// Calls each(panel) for panels of nearly equal width, `most` vectors at most.
 template <typename Each>
-HWY_INLINE void for_each_panel(std::int64_t channels, const Each& each) {
+HWY_INLINE void for_each_panel(std::int64_t channels, std::int64_t most, const Each& each) {
   const std::int64_t vectors = vectors_of(channels);
-  const std::int64_t panels = (vectors + kMostVectors - 1) / kMostVectors;
+  const std::int64_t panels = (vectors + most - 1) / most;
   std::int64_t begin = 0;
   for (std::int64_t p = 0; p < panels; ++p) {
     const auto width = static_cast<int>(vectors / panels + (p < vectors % panels ? 1 : 0));
     each(Panel{begin, width, std::min(width * kLanes, channels - begin)});
     begin += width * kLanes;
   }
+}
+template <typename Each>
+HWY_INLINE void for_each_panel(std::int64_t channels, const Each& each) {
+  for_each_panel(channels, kMostVectors, each);
 }
 
 /// Panels as wide as they can be, the last one less, so that their begins do not depend on the

@@ -6,6 +6,10 @@
 namespace engraft {
 namespace {
 
+/// Floats of x, y and their gradients that pass together through a panel of the block: they stay in
+/// the second cache, and the panel's weights in the first serve all pictures.
+constexpr std::size_t kValuesTogether = std::size_t{1} << 16;
+
 /// An inverted residual block in one step: nothing between its input and its output is kept, what
 /// the way back needs of it is computed once more (kernels/inverted_residual_backward.h).
 class BlockLayer final : public TrainingLayer {
@@ -16,6 +20,10 @@ class BlockLayer final : public TrainingLayer {
         d_input_(spec.d_input),
         x_size_(static_cast<std::size_t>(spec.input.elements())),
         y_size_(static_cast<std::size_t>(spec.output.elements())),
+        forward_together_(
+            std::clamp<std::size_t>(kValuesTogether / (x_size_ + y_size_), 1, pictures_)),
+        backward_together_(
+            std::clamp<std::size_t>(kValuesTogether / (2 * x_size_ + y_size_), 1, pictures_)),
         packed_(packed_size(block()) * sizeof(float)),
         packed_backward_(backward_packed_size(block()) * sizeof(float)) {
     for (const std::string& name : step_.parameters) {
@@ -43,33 +51,38 @@ class BlockLayer final : public TrainingLayer {
     Bound(const BlockLayer& layer, const LayerBuffers& buffers) : layer_(layer), at_(buffers) {}
 
     void forward(const LayerRun& /*run*/) override {
-      for (std::size_t p = 0; p < layer_.pictures_; ++p) {
-        inverted_residual(layer_.block(), {.packed = floats(layer_.packed_),
-                                           .x = at_.x + p * layer_.x_size_,
-                                           .y = at_.y + p * layer_.y_size_,
-                                           .scratch = reinterpret_cast<float*>(at_.scratch),
-                                           .first_row = 0,
-                                           .last_row = layer_.block().out_height});
+      const auto together = layer_.forward_together_;
+      for (std::size_t p = 0; p < layer_.pictures_; p += together) {
+        inverted_residual(layer_.block(),
+                          {.packed = floats(layer_.packed_),
+                           .x = at_.x + p * layer_.x_size_,
+                           .y = at_.y + p * layer_.y_size_,
+                           .scratch = reinterpret_cast<float*>(at_.scratch),
+                           .pictures = static_cast<int>(std::min(together, layer_.pictures_ - p)),
+                           .first_row = 0,
+                           .last_row = layer_.block().out_height});
       }
     }
 
     void backward(const LayerRun& run) override {
       const auto gradient = [&](std::size_t i) { return run.gradients + layer_.gradients_[i]; };
-      for (std::size_t p = 0; p < layer_.pictures_; ++p) {
-        inverted_residual_backward(layer_.block(),
-                                   {.packed = floats(layer_.packed_),
-                                    .packed_backward = floats(layer_.packed_backward_),
-                                    .x = at_.x + p * layer_.x_size_,
-                                    .dy = at_.dy + p * layer_.y_size_,
-                                    .dx = at_.dx ? at_.dx + p * layer_.x_size_ : nullptr,
-                                    .adds_dx = layer_.d_input_ == InputGradient::kAdd,
-                                    .gradients = {.expand = gradient(0),
-                                                  .expand_bias = gradient(1),
-                                                  .depthwise = gradient(2),
-                                                  .depthwise_bias = gradient(3),
-                                                  .project = gradient(4),
-                                                  .project_bias = gradient(5)},
-                                    .scratch = reinterpret_cast<float*>(at_.scratch)});
+      const auto together = layer_.backward_together_;
+      for (std::size_t p = 0; p < layer_.pictures_; p += together) {
+        inverted_residual_backward(
+            layer_.block(), {.packed = floats(layer_.packed_),
+                             .packed_backward = floats(layer_.packed_backward_),
+                             .pictures = static_cast<int>(std::min(together, layer_.pictures_ - p)),
+                             .x = at_.x + p * layer_.x_size_,
+                             .dy = at_.dy + p * layer_.y_size_,
+                             .dx = at_.dx ? at_.dx + p * layer_.x_size_ : nullptr,
+                             .adds_dx = layer_.d_input_ == InputGradient::kAdd,
+                             .gradients = {.expand = gradient(0),
+                                           .expand_bias = gradient(1),
+                                           .depthwise = gradient(2),
+                                           .depthwise_bias = gradient(3),
+                                           .project = gradient(4),
+                                           .project_bias = gradient(5)},
+                             .scratch = reinterpret_cast<float*>(at_.scratch)});
       }
     }
 
@@ -84,8 +97,9 @@ class BlockLayer final : public TrainingLayer {
   Step step_;
   std::size_t pictures_;
   InputGradient d_input_;
-  std::size_t x_size_, y_size_;         ///< of one picture
-  std::vector<std::size_t> gradients_;  ///< where those of the parameters stand
+  std::size_t x_size_, y_size_;                       ///< of one picture
+  std::size_t forward_together_, backward_together_;  ///< pictures of one call
+  std::vector<std::size_t> gradients_;                ///< where those of the parameters stand
   Arena packed_, packed_backward_;
 };
 
