@@ -10,12 +10,35 @@
 #include "array.h"
 #include "engraft/kernels/channels.h"
 #include "engraft/kernels/depthwise_backward.h"
+#include "engraft/kernels/pointwise.h"
 #include "engraft/kernels/pointwise_gradient.h"
 
 namespace engraft::bench {
 namespace {
 
-void pointwise(benchmark::State& state) {
+/// A 1×1 convolution as it is computed both ways: the way back is one by the transposed kernel.
+void pointwise_convolution(benchmark::State& state) {
+  const Pointwise layer{.in = state.range(1), .out = state.range(2)};
+  const std::int64_t pixels = state.range(0);
+  Array x(pixels * layer.in), y(pixels * layer.out), w(layer.in * layer.out), b(layer.out);
+  Array packed(static_cast<std::int64_t>(packed_size(layer)));
+  pack(layer, w.data(), b.data(), packed.data());
+  for (auto _ : state) {
+    pointwise(layer, {.packed = packed.data(),
+                      .x = x.data(),
+                      .y = y.data(),
+                      .pixels = pixels,
+                      .first_channel = 0,
+                      .last_channel = layer.out});
+  }
+  report(state, "FLOP", 2 * pixels * layer.in * layer.out);
+}
+BENCHMARK(pointwise_convolution)
+    ->ArgNames({"pixels", "in", "out"})
+    ->ArgsProduct({{49, 196, 392}, {320}, {1280}})
+    ->ArgsProduct({{49, 196, 392}, {1280}, {320}});
+
+void pointwise_gradient(benchmark::State& state) {
   const PointwiseGradientShape shape{
       .pixels = state.range(0), .in = state.range(1), .out = state.range(2)};
   Array x(shape.pixels * shape.in), dy(shape.pixels * shape.out);
@@ -25,7 +48,7 @@ void pointwise(benchmark::State& state) {
   }
   report(state, "FLOP", 2 * shape.pixels * shape.in * shape.out);
 }
-BENCHMARK(pointwise)
+BENCHMARK(pointwise_gradient)
     ->ArgNames({"pixels", "in", "out"})
     ->ArgsProduct({{12544}, {32}, {16}})
     ->ArgsProduct({{12544}, {16}, {96}})

@@ -80,6 +80,10 @@ void add_rows(std::int64_t rows, int wanted, std::int64_t pixels, Matrix a, Matr
 template <int kVectors>
 void add_strip(std::int64_t rows, std::int64_t pixels, Matrix a, Matrix b, Sum c) {
   constexpr int kRows = tile_rows(kVectors);
+  constexpr int kWindow = 9;  // a row of 3×3 windows over red, green and blue
+  if constexpr (kRows > kWindow) {
+    if (rows == kWindow) return add_rows<kWindow, kVectors>(rows, kWindow, pixels, a, b, c);
+  }
   // Equal tiles of a little less than the most rows beat full ones with a sliver at the end.
   const bool equal = rows % kRows != 0 && rows % fewer_rows(kRows) == 0;
   add_rows<kRows, kVectors>(rows, equal ? fewer_rows(kRows) : kRows, pixels, a, b, c);

@@ -197,7 +197,7 @@ void GradientRunner::run(std::span<const float> parameters, std::span<float> sta
     std::ranges::fill(gradient, 0.0f);
     return;
   }
-  impl_->plan.set_parameters(parameters, statistics, impl_->pool);
+  impl_->plan.set_parameters({parameters, statistics}, impl_->pool);
   impl_->prepare(batch.pictures);
   if (impl_->plan.segments() == 1) {
     impl_->run_whole(batch);
@@ -205,9 +205,9 @@ void GradientRunner::run(std::span<const float> parameters, std::span<float> sta
     impl_->run_in_segments(batch, statistics);
   }
   impl_->add_gradients();
-  impl_->plan.finish_gradient(
-      {reinterpret_cast<const float*>(impl_->gradients[0].data()), impl_->plan.raw_gradient_size()},
-      gradient);
+  const std::span raw(reinterpret_cast<const float*>(impl_->gradients[0].data()),
+                      impl_->plan.raw_gradient_size());
+  impl_->plan.finish_gradient({parameters, statistics}, raw, gradient, impl_->pool);
 }
 
 }  // namespace engraft

@@ -63,6 +63,7 @@ TrainingPlan::Impl::Impl(const Graph& given, const TrainingPlanOptions& given_op
   if (options.batch_norm == BatchNormMode::kTrainable) norms = batch_norm_steps(list);
   make_groups();
   make_layers();
+  folding_groups = groups_of_foldings();
 }
 
 void TrainingPlan::Impl::make_groups() {
@@ -102,6 +103,7 @@ void TrainingPlan::Impl::make_layers() {
                                  .batch_norm = options.batch_norm,
                                  .parameters = raw,
                                  .dropout_layer = step.op == Op::kDropout ? dropouts++ : 0}));
+    layer_parameters.emplace_back(step, raw, statistics);
     scratch.push_back(layers.back()->scratch_bytes());
     state.push_back(layers.back()->state_bytes());
     if (auto* layer = layers.back()->synchronised()) {

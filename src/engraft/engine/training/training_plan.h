@@ -16,6 +16,11 @@ struct TrainingPlanOptions {
   BatchNormMode batch_norm = BatchNormMode::kFrozen;
 };
 
+/// A network's parameters and its batch norms' moving statistics, as the plan's layouts have them.
+struct ParameterValues {
+  std::span<const float> parameters, statistics;
+};
+
 /// A graph compiled for back-propagation on micro-batches. A frozen batch norm behind a convolution
 /// is folded into it, so that the way there is inference's; its gamma and beta are trained all the
 /// same, by the chain rule through the folding.
@@ -58,13 +63,13 @@ class TrainingPlan {
   [[nodiscard]] const ParameterLayout& statistics() const;
   /// Must be called before make_workspace(), and not while anything runs. Throws Error(kBadInput)
   /// for a negative variance, naming the parameter.
-  void set_parameters(std::span<const float> parameters, std::span<const float> statistics,
-                      ThreadPool& pool);
+  void set_parameters(const ParameterValues& values, ThreadPool& pool);
 
   /// Values in the gradient that run() adds to: by the parameters after folding.
   [[nodiscard]] std::size_t raw_gradient_size() const;
-  /// That gradient → the gradient by parameters(), written.
-  void finish_gradient(std::span<const float> raw, std::span<float> gradient) const;
+  /// That gradient → the gradient by parameters(), written. values: those of set_parameters().
+  void finish_gradient(const ParameterValues& values, std::span<const float> raw,
+                       std::span<float> gradient, ThreadPool& pool) const;
 
   [[nodiscard]] Workspace make_workspace() const;
   [[nodiscard]] std::span<float> input(Workspace& workspace) const;   ///< [micro_batch, input]

@@ -2,7 +2,9 @@
 
 // The inside of a TrainingPlan, for training_plan.cpp and training_plan_parameters.cpp alone.
 
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,13 +16,22 @@
 
 namespace engraft {
 
+/// What a layer is given, folded: in the same memory from one batch to the next.
+struct LayerParameters {
+  LayerParameters(const Step& step, const ParameterLayout& raw, const ParameterLayout& statistics);
+
+  Weights weights;
+  std::map<std::string, std::span<float>> values;  ///< of these weights
+};
+
 struct TrainingPlan::Impl {
   Impl(const Graph& given, const TrainingPlanOptions& given_options);
 
   void make_groups();
   void make_layers();
-  [[nodiscard]] Weights weights_of(const Step& step) const;
-  void fold(const Folding& folding, Weights& into) const;
+  [[nodiscard]] std::vector<std::vector<const Folding*>> groups_of_foldings() const;
+  [[nodiscard]] FoldingValues values_of(const Folding& folding, const ParameterValues& from) const;
+  void take(const ParameterValues& from, LayerParameters& to) const;
   [[nodiscard]] LayerBuffers buffers(int step, int picture, std::byte* memory) const;
   [[nodiscard]] const TrainingGroup& group_of(int step) const;
   template <typename Each>
@@ -39,9 +50,11 @@ struct TrainingPlan::Impl {
   std::vector<TrainingGroup> forward_groups, backward_groups;
   std::vector<int> norms;  ///< steps that synchronise, ascending
   std::vector<std::unique_ptr<TrainingLayer>> layers;
+  std::vector<LayerParameters> layer_parameters;
+  /// Those of different groups have no parameter in common.
+  std::vector<std::vector<const Folding*>> folding_groups;
   TrainingLayout layout;
   std::size_t sum_count = 0;
-  std::vector<float> parameter_values, statistic_values;
 };
 
 struct TrainingPlan::Workspace::Impl {
