@@ -55,8 +55,12 @@ FilterTaps::FilterTaps(const ResampleAxis& axis, Interpolation interpolation) {
 }
 
 TapRange FilterTaps::range() const {
-  const std::size_t last = outputs() - 1;
-  return {firsts_.front(), firsts_[last] + static_cast<int>(weights(last).size())};
+  const auto taps = static_cast<int>(starts_.back() - starts_[firsts_.size() - 1]);
+  return {firsts_.front(), firsts_.back() + taps};
+}
+
+void FilterTaps::skip(int count) {
+  for (int& first : firsts_) first -= count;
 }
 
 }  // namespace engraft

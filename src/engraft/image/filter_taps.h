@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <vector>
 
 #include "engraft/image/resample.h"
+#include "engraft/kernels/resample.h"
 
 namespace engraft {
 
@@ -21,14 +21,12 @@ class FilterTaps {
  public:
   FilterTaps(const ResampleAxis& axis, Interpolation interpolation);
 
-  [[nodiscard]] std::size_t outputs() const { return firsts_.size(); }
-  /// The first sample that output i looks at, and the weights from there on.
-  [[nodiscard]] int first(std::size_t i) const { return firsts_[i]; }
-  [[nodiscard]] std::span<const float> weights(std::size_t i) const {
-    return std::span(weights_).subspan(starts_[i], starts_[i + 1] - starts_[i]);
-  }
+  /// As the kernels take it; borrowed.
+  [[nodiscard]] FilterTable table() const { return {firsts_, starts_, weights_}; }
   /// All samples that any output looks at.
   [[nodiscard]] TapRange range() const;
+  /// Leaves out so many samples at the begin, which no output looks at: sample `count` is number 0.
+  void skip(int count);
 
  private:
   std::vector<int> firsts_;
