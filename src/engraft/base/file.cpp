@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "engraft/base/error.h"
+#include "engraft/base/open_file.h"
 
 namespace engraft {
 namespace {
@@ -19,29 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kReadStep = std::size_t{1} << 16;
 
-/// Closes on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
-
 [[noreturn]] void fail(ErrorKind kind, const fs::path& path, std::string_view what) {
   throw Error(kind, fmt::format("{}: {}", path.string(), what));
-}
-
-[[noreturn]] void fail_errno(const fs::path& path, std::string_view doing, int error = errno) {
-  const bool missing = error == ENOENT || error == ENOTDIR;
-  fail(missing ? ErrorKind::kNotFound : ErrorKind::kIo, path,
-       fmt::format("{}: {}", doing, std::strerror(error)));
 }
 
 }  // namespace
@@ -51,8 +30,10 @@ fs::path parent_folder(const fs::path& path) {
 }
 
 void sync_folder(const fs::path& folder) {
-  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() >= 0) ::fsync(handle.get());
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0) return;
+  ::fsync(handle);
+  ::close(handle);
 }
 
 std::string without_path(std::string_view message, const fs::path& path) {
@@ -62,28 +43,16 @@ std::string without_path(std::string_view message, const fs::path& path) {
 }
 
 Bytes read_file(const fs::path& path, std::uint64_t limit) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) fail_errno(path, "cannot open");
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0) fail_errno(path, "cannot stat");
-  if (S_ISDIR(info.st_mode)) fail(ErrorKind::kIo, path, "is a folder, not a file");
-  // A pipe may never answer, a device never end.
-  if (!S_ISREG(info.st_mode)) fail(ErrorKind::kIo, path, "is not a regular file");
-  if (static_cast<std::uint64_t>(info.st_size) > limit) {
-    fail(ErrorKind::kBadInput, path,
-         fmt::format("is {} bytes; the limit is {}", info.st_size, limit));
-  }
+  const OpenFile file(path, limit);
   // One byte more than stat said: the end of the file is then seen without growing. Files whose
   // size stat does not know (/proc) grow in steps.
-  Bytes bytes(info.st_size > 0 ? static_cast<std::size_t>(info.st_size) + 1 : kReadStep);
+  Bytes bytes(file.size() > 0 ? file.size() + 1 : kReadStep);
   std::size_t filled = 0;
   for (;;) {
     if (filled == bytes.size()) bytes.resize(bytes.size() + kReadStep);
-    const ssize_t got = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_errno(path, "cannot read");
+    const std::size_t got = file.read(std::span(bytes).subspan(filled));
     if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
+    filled += got;
     if (filled > limit)
       fail(ErrorKind::kBadInput, path, fmt::format("is larger than {} bytes", limit));
   }

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "engraft/base/error.h"
+#include "engraft/base/file_contents.h"
 #include "engraft/base/hash.h"
 #include "engraft/base/utf8.h"
 #include "engraft/formats/one_line.h"
@@ -259,7 +260,7 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path, DigestRule rule) {
-  return parse_safetensors(read_file(path), path.string(), rule);
+  return parse_safetensors(FileContents(path).bytes(), path.string(), rule);
 }
 
 }  // namespace engraft

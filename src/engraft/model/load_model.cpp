@@ -6,6 +6,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
+#include "engraft/base/file_contents.h"
 #include "engraft/base/utf8.h"
 #include "engraft/formats/keras_h5.h"
 #include "engraft/formats/onnx.h"
@@ -129,7 +130,7 @@ Model load_model(const fs::path& path, const LoadOptions& options) {
   const Bytes head = read_head(path);
   if (!head.empty() && is_hdf5(path)) return load_keras(path, options);
   refuse_other_files(head, path.string());
-  return load_onnx(read_file(path), path.string(), options);
+  return load_onnx(FileContents(path).bytes(), path.string(), options);
 }
 
 }  // namespace engraft

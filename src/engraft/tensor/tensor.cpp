@@ -10,7 +10,14 @@
 
 namespace engraft {
 namespace {
+
 constexpr std::align_val_t kAlignment{64};
+
+/// Values still to be set.
+float* allocate(std::size_t size) {
+  return static_cast<float*>(::operator new[](size * sizeof(float), kAlignment));
+}
+
 }  // namespace
 
 void Tensor::Free::operator()(float* data) const {
@@ -18,12 +25,16 @@ void Tensor::Free::operator()(float* data) const {
 }
 
 Tensor::Tensor(Shape shape)
-    : shape_(std::move(shape)), size_(static_cast<std::size_t>(shape_.elements())) {
-  data_.reset(static_cast<float*>(::operator new[](size_ * sizeof(float), kAlignment)));
+    : shape_(std::move(shape)),
+      size_(static_cast<std::size_t>(shape_.elements())),
+      data_(allocate(size_)) {
   std::fill_n(data_.get(), size_, 0.0f);
 }
 
-Tensor::Tensor(Shape shape, std::span<const float> values) : Tensor(std::move(shape)) {
+Tensor::Tensor(Shape shape, std::span<const float> values)
+    : shape_(std::move(shape)),
+      size_(static_cast<std::size_t>(shape_.elements())),
+      data_(allocate(size_)) {
   if (values.size() != size_) {
     throw Error(ErrorKind::kBadInput, std::to_string(values.size()) + " values for a tensor of " +
                                           shape_.to_string() + "; it takes " +

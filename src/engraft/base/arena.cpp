@@ -1,4 +1,4 @@
-#include "engraft/engine/arena.h"
+#include "engraft/base/arena.h"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
