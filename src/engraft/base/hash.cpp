@@ -1,10 +1,9 @@
 #include "engraft/base/hash.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "engraft/base/error.h"
+#include "engraft/base/libcrypto.h"
 
 namespace engraft {
 namespace {
@@ -36,8 +35,10 @@ std::uint64_t Digest::leading_bits() const {
 }
 
 struct Sha256::Impl {
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
-                                                                  &EVP_MD_CTX_free};
+  struct Free {
+    void operator()(EVP_MD_CTX* owned) const { EVP_MD_CTX_free(owned); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
 };
 
 Sha256::Sha256() : impl_(std::make_unique<Impl>()) {

@@ -3,11 +3,11 @@
 
 #include <array>
 #include <cstring>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 #include <vector>
 
 #include "engraft/base/error.h"
+#include "engraft/engine/libdnnl.h"
 #include "engraft/engine/memory_layout.h"
 #include "engraft/engine/operation.h"
 
@@ -47,8 +47,8 @@ class BoundPrimitive final : public BoundOperation {
 
   void run() override {
     dnnl::error::wrap_c_api(
-        dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
-                               arguments_.data()),
+        dnnl::dnnl_primitive_execute(primitive_.get(), stream_.get(),
+                                     static_cast<int>(arguments_.size()), arguments_.data()),
         "could not execute a primitive");
   }
 

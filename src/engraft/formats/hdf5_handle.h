@@ -1,11 +1,11 @@
 #pragma once
 
-#include <hdf5.h>
-
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "engraft/formats/libhdf5.h"
 
 namespace engraft::hdf5 {
 

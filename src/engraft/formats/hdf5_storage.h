@@ -1,11 +1,10 @@
 #pragma once
 
-#include <hdf5.h>
-
 #include <cstdint>
 #include <string>
 
 #include "engraft/formats/hdf5_handle.h"
+#include "engraft/formats/libhdf5.h"
 #include "engraft/tensor/shape.h"
 
 namespace engraft::hdf5 {

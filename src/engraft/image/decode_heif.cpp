@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <libheif/heif.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +7,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/image/decoders.h"
+#include "engraft/image/libheif.h"
 
 namespace engraft::decoders {
 namespace {

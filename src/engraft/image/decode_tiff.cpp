@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <tiffio.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/image/decoders.h"
+#include "engraft/image/libtiff.h"
 
 namespace engraft::decoders {
 namespace {
@@ -93,14 +93,17 @@ int drop_warning(TIFF*, void*, const char*, const char*, va_list) {
   return 1;
 }
 
-struct TiffCloser {
+struct Deleter {
   void operator()(TIFF* file) const { TIFFClose(file); }
+  void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
+  void operator()(TIFFRGBAImage* reader) const { TIFFRGBAImageEnd(reader); }
 };
-using File = std::unique_ptr<TIFF, TiffCloser>;
+template <typename T>
+using Owned = std::unique_ptr<T, Deleter>;
+using File = Owned<TIFF>;
 
 File open(Source& source) {
-  const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(
-      TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
+  const Owned<TIFFOpenOptions> options(TIFFOpenOptionsAlloc());
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxSingleAllocation);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, &source);
@@ -142,7 +145,7 @@ std::vector<std::uint32_t> read_rgba(TIFF* file, const Source& source, Size size
   TIFFRGBAImage reader{};
   constexpr int kStopOnError = 1;
   if (!TIFFRGBAImageBegin(&reader, file, kStopOnError, reason.data())) fail(source);
-  const std::unique_ptr<TIFFRGBAImage, decltype(&TIFFRGBAImageEnd)> end(&reader, TIFFRGBAImageEnd);
+  const Owned<TIFFRGBAImage> end(&reader);
   // Both the same: rows come as the file has them, and all eight orientations are applied later.
   reader.orientation = ORIENTATION_TOPLEFT;
   reader.req_orientation = ORIENTATION_TOPLEFT;

@@ -1,4 +1,3 @@
-#include <cairo.h>
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +6,7 @@
 #include "engraft/image/resize.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/drawings.h"
+#include "engraft/report/libcairo.h"
 #include "engraft/report/photograph.h"
 #include "engraft/report/text.h"
 

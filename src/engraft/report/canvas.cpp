@@ -1,9 +1,8 @@
 #include "engraft/report/canvas.h"
 
-#include <cairo.h>
-
 #include <numbers>
 
+#include "engraft/report/libcairo.h"
 #include "engraft/report/text.h"
 
 namespace engraft {

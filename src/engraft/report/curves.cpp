@@ -1,4 +1,3 @@
-#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include "engraft/report/axis.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/drawings.h"
+#include "engraft/report/libcairo.h"
 #include "engraft/report/text.h"
 
 namespace engraft {

@@ -1,4 +1,3 @@
-#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 #include "engraft/report/axis.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/distill_report.h"
+#include "engraft/report/libcairo.h"
 #include "engraft/report/text.h"
 
 namespace engraft {

@@ -1,11 +1,10 @@
 #include "engraft/report/photograph.h"
 
-#include <cairo.h>
-
 #include <cstdint>
 #include <cstring>
 
 #include "engraft/image/encode.h"
+#include "engraft/report/libcairo.h"
 
 namespace engraft {
 namespace {

@@ -1,6 +1,5 @@
 #include "engraft/report/rate_curve.h"
 
-#include <cairo.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "engraft/report/axis.h"
 #include "engraft/report/canvas.h"
+#include "engraft/report/libcairo.h"
 #include "engraft/report/text.h"
 
 namespace engraft {

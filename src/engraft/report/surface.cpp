@@ -1,7 +1,5 @@
 // Drawing → PNG and SVG: the same paint function on two surfaces.
 
-#include <cairo-svg.h>
-#include <cairo.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -10,6 +8,7 @@
 #include "engraft/base/error.h"
 #include "engraft/report/canvas.h"
 #include "engraft/report/drawings.h"
+#include "engraft/report/libcairo.h"
 #include "engraft/report/svg_ids.h"
 
 namespace engraft {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cairo.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +7,7 @@
 
 #include "engraft/image/image.h"
 #include "engraft/sample/colour.h"
+#include "engraft/sample/libcairo.h"
 
 namespace engraft::plates {
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cairo.h>
-
 #include <array>
 #include <cstdint>
 
 #include "engraft/base/rng.h"
 #include "engraft/image/image.h"
 #include "engraft/sample/colour.h"
+#include "engraft/sample/libcairo.h"
 
 namespace engraft::plates {
 

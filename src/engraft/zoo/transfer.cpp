@@ -1,6 +1,5 @@
 #include "engraft/zoo/transfer.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/version.h"
+#include "engraft/zoo/libcurl.h"
 
 namespace engraft {
 namespace {
@@ -183,10 +183,13 @@ struct MultiHandle {
   MultiHandle& operator=(const MultiHandle&) = delete;
 };
 
-using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
 
 HeaderList request_headers(const TransferRequest& request) {
-  HeaderList list(curl_slist_append(nullptr, "Accept-Encoding: identity"), &curl_slist_free_all);
+  HeaderList list(curl_slist_append(nullptr, "Accept-Encoding: identity"));
   if (request.offset > 0 && !request.if_range.empty()) {
     const std::string line = fmt::format("If-Range: {}", request.if_range);
     list.reset(curl_slist_append(list.release(), line.c_str()));

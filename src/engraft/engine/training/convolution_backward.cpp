@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <oneapi/dnnl/dnnl.hpp>
 
 #include "engraft/base/error.h"
 #include "engraft/engine/arena.h"
+#include "engraft/engine/libdnnl.h"
 #include "engraft/engine/memory_layout.h"
 #include "engraft/kernels/elementwise.h"
 

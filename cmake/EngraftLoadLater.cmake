@@ -1,0 +1,13 @@
+# engraft_load_later(TARGET MACRO INCLUDES folder... LIBRARIES file...): TARGET is compiled with a library's headers, but not
+# linked to it: base/shared_library.h loads it when it is needed, by the name in MACRO. That is the name which a program
+# linked to the first of the files would ask the loader for, so that the library fits the headers.
+function(engraft_load_later target macro)
+  cmake_parse_arguments(arg "" "" "INCLUDES;LIBRARIES" ${ARGN})
+  list(GET arg_LIBRARIES 0 library)
+  execute_process(COMMAND ${CMAKE_READELF} -d ${library} OUTPUT_VARIABLE sections ERROR_VARIABLE ignored)
+  if(NOT sections MATCHES "\\(SONAME\\)[^[]*\\[([^]]+)\\]")
+    message(FATAL_ERROR "${library}: is not a shared library with a SONAME; install the one of its -dev package")
+  endif()
+  target_compile_definitions(${target} PRIVATE ${macro}="${CMAKE_MATCH_1}")
+  target_include_directories(${target} SYSTEM PRIVATE ${arg_INCLUDES})
+endfunction()
