@@ -6,6 +6,7 @@
 
 #include "cli/program.h"
 #include "engraft/base/file.h"
+#include "engraft/graph/graph_builder.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/model/model.h"
@@ -78,6 +79,60 @@ TEST_F(Distill, TeachesASmallNetworkThatThenClassifies) {
       program_.run({"classify", "--model", "small.onnx", "plates/clean_000.jpg", "--json"});
   EXPECT_EQ(classified.exit_code, 0) << classified.err;
   EXPECT_THAT(classified.out, HasSubstr("thing "));
+}
+
+TEST_F(Distill, TakesTheHeadsOverThatEngraftTrains) {
+  const std::vector<std::vector<std::string>> heads{
+      {"--head", "mlp", "--hidden", "16"},
+      {"--head", "mlp", "--hidden", "16", "--loss", "sigmoid"},
+      {"--head", "linear", "--loss", "sigmoid"},
+      {"--head", "mlp", "--hidden", "16", "--features", "logits"},
+      {"--head", "linear", "--features", "probabilities", "--fine-tune", "last", "--tune-epochs",
+       "1"}};
+  for (const std::vector<std::string>& head : heads) {
+    const std::string named = testing::PrintToString(head);
+    std::vector<std::string> train{"train",        "plates",   "--labels", "labels.csv", "--model",
+                                   "teacher.onnx", "--epochs", "2",        "--out",      "trained"};
+    train.insert(train.end(), head.begin(), head.end());
+    const ProcessResult trained = program_.run(train);
+    ASSERT_EQ(trained.exit_code, 0) << named << trained.err;
+    std::vector<std::string> distill = words("small.onnx", {"--epochs", "2"});
+    *(std::ranges::find(distill, "--teacher") + 1) = "trained/model.onnx";
+    const ProcessResult taught = program_.run(distill);
+    ASSERT_EQ(taught.exit_code, 0) << named << taught.err;
+    const ProcessResult classified =
+        program_.run({"classify", "--model", "small.onnx", "plates/dirty_000.jpg"});
+    EXPECT_EQ(classified.exit_code, 0) << named << classified.err;
+    EXPECT_THAT(classified.out, AllOf(HasSubstr("clean"), HasSubstr("dirty"))) << named;
+    const Model teacher = load_model(in("trained/model.onnx"));
+    const Model student = load_model(in("small.onnx"));
+    EXPECT_EQ(student.labels, teacher.labels);
+    const Graph& whole = teacher.network.graph;
+    const Graph taken = part_behind(whole, whole.find(kPooledValue));
+    for (const Node& node : taken.nodes()) {
+      for (const std::string& name : node.parameters) {
+        EXPECT_TRUE(std::ranges::equal(student.network.weights.at(name).values(),
+                                       teacher.network.weights.at(name).values()))
+            << name;
+      }
+    }
+    for (const char* made : {"trained", "small-run", "small.onnx"}) fs::remove_all(in(made));
+  }
+}
+
+TEST_F(Distill, NamesTheLayerOfATeachersHeadThatAStudentCannotTakeOver) {
+  Model model = load_model(in("teacher.onnx"));
+  GraphBuilder g({1280});
+  const ValueId hidden = g.apply(Op::kHardSwish, "swish", g.dense("hidden", g.input(), 8));
+  Network head{.graph = g.finish(g.apply(Op::kSoftmax, "softmax", g.dense("last", hidden, 4))),
+               .weights = {}};
+  head.weights = random_weights(head.graph, 1);
+  model.network = graft(base_at(model, FeatureLevel::kPooled), head);
+  save_model(model, in("odd.onnx"));
+  std::vector<std::string> distill = words("small.onnx");
+  *(std::ranges::find(distill, "--teacher") + 1) = "odd.onnx";
+  expect_failure(distill, 5, "odd.onnx: the teacher's head has a layer 'swish' (hard_swish)");
+  EXPECT_FALSE(fs::exists(in("small-run.unfinished")));
 }
 
 TEST_F(Distill, StoppedByCtrlCItSaysHowToGoOnAndEndsInTheSameBytes) {

@@ -21,13 +21,26 @@ using ::testing::HasSubstr;
 
 struct Problem {
   std::size_t features, classes, pictures;
-  DistillLossOptions options;
+  DistillLossOptions options{};
+  std::vector<TopActivation> hidden{};  ///< of the layers before the last
+  TopActivation answers = TopActivation::kSoftmax;
 };
 
-LinearTop top_of(const Problem& p) {
-  const auto c = static_cast<std::int64_t>(p.features), k = static_cast<std::int64_t>(p.classes);
-  return {.kernel = Tensor(Shape{c, k}, random_values(p.features * p.classes, 1)),
-          .bias = Tensor(Shape{k}, random_values(p.classes, 2))};
+/// Hidden layers become wider, from 5 units on.
+ClassifierTop top_of(const Problem& p) {
+  ClassifierTop top;
+  top.answers = p.answers;
+  std::size_t in = p.features;
+  for (std::size_t i = 0; i <= p.hidden.size(); ++i) {
+    const bool last = i == p.hidden.size();
+    const std::size_t out = last ? p.classes : 5 + 4 * i;
+    const auto c = static_cast<std::int64_t>(in), k = static_cast<std::int64_t>(out);
+    top.layers.push_back({.kernel = Tensor(Shape{c, k}, random_values(in * out, 1 + 10 * i)),
+                          .bias = Tensor(Shape{k}, random_values(out, 2 + 10 * i)),
+                          .activation = last ? TopActivation::kNone : p.hidden[i]});
+    in = out;
+  }
+  return top;
 }
 
 std::vector<float> scale_of(const Problem& p) {
@@ -36,11 +49,56 @@ std::vector<float> scale_of(const Problem& p) {
   return scale;
 }
 
+template <typename T>
+void activate(TopActivation activation, std::vector<T>& y) {
+  for (T& value : y) {
+    const double real = loss::real_part(value);
+    if (activation == TopActivation::kRelu && real < 0) value = T(0);
+    if (activation == TopActivation::kRelu6) value = real < 0 ? T(0) : real > 6 ? T(6) : value;
+    if (activation == TopActivation::kSigmoid) value = loss::sigmoid(value);
+  }
+  const std::vector<T> z = y;
+  if (activation == TopActivation::kSoftmax) loss::softmax(std::span(z), std::span(y));
+}
+
+/// A picture's logits over the temperature.
+template <typename T>
+std::vector<T> logits_of(const Problem& p, std::vector<T> x) {
+  for (const TopLayer& layer : top_of(p).layers) {
+    const auto outputs = static_cast<std::size_t>(layer.bias.shape()[0]);
+    std::vector<T> y(outputs);
+    for (std::size_t k = 0; k < outputs; ++k) {
+      y[k] = static_cast<double>(layer.bias.values()[k]);
+      for (std::size_t c = 0; c < x.size(); ++c) {
+        y[k] += x[c] * static_cast<double>(layer.kernel.values()[c * outputs + k]);
+      }
+    }
+    activate(layer.activation, y);
+    x = y;
+  }
+  for (T& z : x) z /= static_cast<double>(p.options.temperature);
+  return x;
+}
+
+/// KL of a picture's answers as the header has it.
+template <typename T>
+T divergence_of(const Problem& p, const std::vector<T>& zt, const std::vector<T>& zs) {
+  T kl(0);
+  std::vector<T> pt = zt, ps = zs;
+  activate(p.answers, pt);
+  activate(p.answers, ps);
+  for (std::size_t k = 0; k < p.classes; ++k) {
+    kl += pt[k] * (std::log(pt[k]) - std::log(ps[k]));
+    if (p.answers == TopActivation::kSoftmax) continue;
+    kl += (1.0 - pt[k]) * (std::log(1.0 - pt[k]) - std::log(1.0 - ps[k]));
+  }
+  return kl;
+}
+
 /// The formula as it stands in the header, for one picture.
 template <typename T>
 T reference(const Problem& p, std::span<const float> teacher, const std::vector<T>& student,
             T* divergence = nullptr) {
-  const LinearTop top = top_of(p);
   const std::vector<float> scale = scale_of(p);
   T error(0);
   for (std::size_t c = 0; c < p.features; ++c) {
@@ -48,21 +106,8 @@ T reference(const Problem& p, std::span<const float> teacher, const std::vector<
     error += difference * difference / static_cast<double>(scale[c]);
   }
   const auto t = static_cast<double>(p.options.temperature);
-  std::vector<T> zt(p.classes), zs(p.classes), pt(p.classes), ps(p.classes);
-  for (std::size_t k = 0; k < p.classes; ++k) {
-    zt[k] = zs[k] = static_cast<double>(top.bias.values()[k]);
-    for (std::size_t c = 0; c < p.features; ++c) {
-      const auto w = static_cast<double>(top.kernel.values()[c * p.classes + k]);
-      zt[k] += static_cast<double>(teacher[c]) * w;
-      zs[k] += student[c] * w;
-    }
-    zt[k] /= t;
-    zs[k] /= t;
-  }
-  loss::softmax(std::span<const T>(zt), std::span<T>(pt));
-  loss::softmax(std::span<const T>(zs), std::span<T>(ps));
-  T kl(0);
-  for (std::size_t k = 0; k < p.classes; ++k) kl += pt[k] * (std::log(pt[k]) - std::log(ps[k]));
+  const std::vector<T> taught(teacher.begin(), teacher.end());
+  const T kl = divergence_of(p, logits_of(p, taught), logits_of(p, student));
   if (divergence) *divergence = t * t * kl;
   return static_cast<double>(p.options.feature_weight) * error / static_cast<double>(p.features) +
          static_cast<double>(p.options.answer_weight) * t * t * kl;
@@ -100,20 +145,79 @@ TEST_P(DistillLossTest, ValueAndGradientAreTheFormulas) {
   }
 }
 
+constexpr auto kRelu = TopActivation::kRelu, kRelu6 = TopActivation::kRelu6,
+               kSigmoid = TopActivation::kSigmoid, kSoftmax = TopActivation::kSoftmax,
+               kNone = TopActivation::kNone;
+
 INSTANTIATE_TEST_SUITE_P(
     DistillLoss, DistillLossTest,
-    ::testing::Values(Problem{1, 2, 1, {}}, Problem{7, 3, 1, {.temperature = 2}},
+    ::testing::Values(Problem{1, 2, 1}, Problem{7, 3, 1, {.temperature = 2}},
                       Problem{16, 10, 5, {.feature_weight = 3, .answer_weight = 0.5f}},
                       Problem{33, 50, 9, {.temperature = 4}},
                       Problem{20, 49, 2, {.feature_weight = 0}},
                       Problem{20, 97, 8, {.feature_weight = 2, .answer_weight = 0}}));
 
-TEST(DistillLoss, EqualFeaturesLoseNothingAndHaveNoGradient) {
-  const Problem p{12, 5, 3, {}};
+INSTANTIATE_TEST_SUITE_P(
+    OfHiddenLayers, DistillLossTest,
+    ::testing::Values(Problem{17, 3, 6, {.feature_weight = 0}, {kRelu}},
+                      Problem{17, 3, 6, {.temperature = 3}, {kRelu6}},
+                      Problem{17, 3, 2, {}, {kSigmoid}}, Problem{17, 3, 2, {}, {kSoftmax}},
+                      Problem{17, 3, 2, {}, {kNone}},
+                      Problem{40, 7, 4, {}, {kRelu, kSoftmax, kRelu6, kSigmoid}}));
+
+INSTANTIATE_TEST_SUITE_P(
+    OfClassesByThemselves, DistillLossTest,
+    ::testing::Values(Problem{9, 4, 3, {}, {}, kSigmoid},
+                      Problem{9, 4, 3, {.feature_weight = 0, .temperature = 2}, {kRelu}, kSigmoid},
+                      Problem{9, 1, 3, {}, {}, kSigmoid}));
+
+TEST(DistillLoss, ASingleLogitThatIsSquashedAnswersYesOrNo) {
+  const Problem p{1, 1, 1, {}, {}, kSigmoid};
+  ClassifierTop top = top_of(p);
+  top.layers[0].kernel.values()[0] = 1;
+  top.layers[0].bias.values()[0] = 0;
+  const DistillLoss loss(top, std::vector<float>{1}, p.options);
+  std::vector<DistillTerms> terms(2);
+  loss(std::vector<float>{2, 2}, std::vector<float>{-1, 1}, 1, terms, {});
+  EXPECT_FALSE(terms[0].agrees);
+  EXPECT_TRUE(terms[1].agrees);
+}
+
+/// σ(z) is softmax(0, z): a head of two classes loses the same in both forms.
+TEST(DistillLoss, TwoClassesLoseTheSameAsOneLogitThatIsSquashed) {
+  const Problem one{6, 1, 4, {.temperature = 2}, {kRelu}, kSigmoid};
+  const ClassifierTop squashed = top_of(one);
+  ClassifierTop two = squashed;
+  two.answers = kSoftmax;
+  two.layers[1] = {.kernel = Tensor(Shape{5, 2}), .bias = Tensor(Shape{2})};
+  for (std::size_t i = 0; i < 5; ++i) {
+    two.layers[1].kernel.values()[2 * i + 1] = squashed.layers[1].kernel.values()[i];
+  }
+  two.layers[1].bias.values()[1] = squashed.layers[1].bias.values()[0];
+  const std::vector<float> teacher = random_values(24, 4), student = random_values(24, 5);
+  std::vector<float> gradient(24), other(24);
+  std::vector<DistillTerms> terms(4), others(4);
+  DistillLoss(squashed, scale_of(one), one.options)(teacher, student, 1, terms, gradient);
+  DistillLoss(two, scale_of(one), one.options)(teacher, student, 1, others, other);
+  for (std::size_t i = 0; i < 24; ++i) EXPECT_NEAR(gradient[i], other[i], 1e-5);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(terms[i].divergence, others[i].divergence, 1e-5);
+    EXPECT_EQ(terms[i].agrees, others[i].agrees);
+  }
+}
+
+class DistillLossAnyTop : public ::testing::TestWithParam<Problem> {};
+
+INSTANTIATE_TEST_SUITE_P(DistillLoss, DistillLossAnyTop,
+                         ::testing::Values(Problem{40, 30, 6}, Problem{40, 30, 6, {}, {kRelu}},
+                                           Problem{40, 30, 6, {}, {kSoftmax}, kSigmoid}));
+
+TEST_P(DistillLossAnyTop, EqualFeaturesLoseNothingAndHaveNoGradient) {
+  const Problem& p = GetParam();
   const DistillLoss loss(top_of(p), scale_of(p), p.options);
-  const std::vector<float> features = random_values(36, 6);
-  std::vector<float> gradient(36, 7);
-  std::vector<DistillTerms> terms(3);
+  const std::vector<float> features = random_values(240, 6);
+  std::vector<float> gradient(240, 7);
+  std::vector<DistillTerms> terms(6);
   loss(features, features, 1, terms, gradient);
   for (const DistillTerms& one : terms) {
     EXPECT_EQ(one.feature_error, 0);
@@ -123,8 +227,8 @@ TEST(DistillLoss, EqualFeaturesLoseNothingAndHaveNoGradient) {
   EXPECT_THAT(gradient, ::testing::Each(0.0f));
 }
 
-TEST(DistillLoss, APictureHasTheSameBitsAloneAndAmongOthers) {
-  const Problem p{40, 30, 6, {}};
+TEST_P(DistillLossAnyTop, APictureHasTheSameBitsAloneAndAmongOthers) {
+  const Problem& p = GetParam();
   const DistillLoss loss(top_of(p), scale_of(p), p.options);
   const std::vector<float> teacher = random_values(240, 4), student = random_values(240, 5);
   std::vector<float> together(240), alone(40);
@@ -141,16 +245,19 @@ TEST(DistillLoss, APictureHasTheSameBitsAloneAndAmongOthers) {
 
 TEST(DistillLoss, SureAnswersOverflowNothing) {
   const Problem p{2, 2, 1, {}};
-  LinearTop top{.kernel = Tensor(Shape{2, 2}, std::vector{1000.f, -1000.f, -1000.f, 1000.f}),
-                .bias = Tensor(Shape{2})};
-  const DistillLoss loss(top, std::vector<float>{1, 1}, p.options);
-  std::vector<float> gradient(2);
-  std::vector<DistillTerms> terms(1);
-  loss(std::vector<float>{1, 0}, std::vector<float>{0, 1}, 1, terms, gradient);
-  EXPECT_FALSE(terms[0].agrees);
-  EXPECT_TRUE(std::isfinite(terms[0].divergence));
-  EXPECT_GT(terms[0].divergence, 1000);
-  EXPECT_TRUE(std::isfinite(gradient[0]) && std::isfinite(gradient[1]));
+  for (const TopActivation answers : {kSoftmax, kSigmoid}) {
+    const Tensor kernel(Shape{2, 2}, std::vector{1000.f, -1000.f, -1000.f, 1000.f});
+    const ClassifierTop top{.layers = {{.kernel = kernel, .bias = Tensor(Shape{2})}},
+                            .answers = answers};
+    const DistillLoss loss(top, std::vector<float>{1, 1}, p.options);
+    std::vector<float> gradient(2);
+    std::vector<DistillTerms> terms(1);
+    loss(std::vector<float>{1, 0}, std::vector<float>{0, 1}, 1, terms, gradient);
+    EXPECT_FALSE(terms[0].agrees);
+    EXPECT_TRUE(std::isfinite(terms[0].divergence));
+    EXPECT_GT(terms[0].divergence, 1000);
+    EXPECT_TRUE(std::isfinite(gradient[0]) && std::isfinite(gradient[1]));
+  }
 }
 
 TEST(DistillLoss, WithoutAPlaceForTheGradientGivesTheTermsAlone) {
@@ -163,6 +270,14 @@ TEST(DistillLoss, WithoutAPlaceForTheGradientGivesTheTermsAlone) {
   loss(teacher, student, 1, without, {});
   EXPECT_EQ(with[1].divergence, without[1].divergence);
   EXPECT_EQ(with[1].feature_error, without[1].feature_error);
+}
+
+TEST(DistillLoss, RefusesLayersThatDoNotFitEachOther) {
+  const Problem p{3, 2, 1, {}, {kRelu}};
+  ClassifierTop top = top_of(p);
+  top.layers[1] = top.layers[0];
+  expect_error(ErrorKind::kUsage, HasSubstr("3 inputs behind one of 5 outputs"),
+               [&] { DistillLoss(top, scale_of(p), p.options); });
 }
 
 TEST(DistillLoss, RefusesScalesThatDoNotFit) {

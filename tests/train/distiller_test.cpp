@@ -63,6 +63,10 @@ INSTANTIATE_TEST_SUITE_P(
                                 tiny.teacher = part_teacher(test::tiny_teacher(64));
                                 tiny.spec.teacher_view = test::tiny_view(64);
                               }},
+                      Variant{"a_teacher_with_a_hidden_layer",
+                              [](TinyDistillation& tiny) {
+                                tiny.teacher = part_teacher(test::tiny_mlp_teacher());
+                              }},
                       Variant{"cutmix",
                               [](TinyDistillation& tiny) {
                                 tiny.spec.options.augmentation.mixup = 0;
@@ -87,6 +91,18 @@ TEST(Distiller, TheStudentComesCloserToTheTeacher) {
   EXPECT_LT(history.back().feature_error, history.front().feature_error / 2);
   EXPECT_LT(history.back().divergence, history.front().divergence / 2);
   EXPECT_LT(history.back().held_out_feature_error, history.front().held_out_feature_error / 2);
+}
+
+TEST(Distiller, TheAnswersOfAHiddenLayerAloneTeachTheStudent) {
+  TinyDistillation tiny;
+  tiny.teacher = part_teacher(test::tiny_mlp_teacher());
+  tiny.spec.options.epochs = 60;
+  tiny.spec.options.learning_rate = 3e-3f;
+  tiny.spec.options.loss.feature_weight = 0;
+  ThreadPool pool(2);
+  const auto history = tiny.final_state(pool).history;
+  EXPECT_GT(history.front().divergence, 0.01);
+  EXPECT_LT(history.back().divergence, history.front().divergence / 2);
 }
 
 TEST(Distiller, AStudentThatIsTheTeacherHasNothingToLearn) {

@@ -6,6 +6,7 @@
 #include "engraft/graph/graph_builder.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/train/distiller.h"
+#include "engraft/train/head_network.h"
 #include "support/random_values.h"
 #include "train/tiny_pictures.h"
 
@@ -31,6 +32,20 @@ inline Network tiny_teacher(int side = kTinySide) {
   network.graph = g.finish(g.apply(Op::kSoftmax, std::string(kProbabilitiesValue), x));
   network.weights = random_weights(network.graph, 5);
   return network;
+}
+
+/// tiny_teacher() with a head of one hidden layer, trained class against rest.
+inline Network tiny_mlp_teacher() {
+  const Network whole = tiny_teacher();
+  std::vector<DenseParameters<float>> layers;
+  layers.emplace_back(DenseShape{.in = kTinyFeatures, .out = 8});
+  layers.emplace_back(DenseShape{.in = 8, .out = kTinyClasses});
+  for (DenseParameters<float>& layer : layers) {
+    layer.kernel = random_values(layer.kernel.size(), layer.shape.out);
+  }
+  return graft(
+      {.graph = cut_at(whole.graph, whole.graph.find(kPooledValue)), .weights = whole.weights},
+      head_network(layers, {.loss = LossKind::kSigmoid, .dropout = 0.5f}));
 }
 
 /// MobileNetV2 0.35 with as many features as the teacher has.

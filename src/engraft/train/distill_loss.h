@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engraft/train/teacher.h"
+#include "engraft/train/fixed_top.h"
 
 namespace engraft {
 
@@ -25,13 +25,15 @@ struct DistillTerms {
 /// which stays as it is (Chen et al. 2022, "Knowledge Distillation with the Reused Teacher
 /// Classifier"), with the answers' divergence beside it (Hinton et al. 2015):
 ///   L = feature_weight · Σ_c (f_S[c]-f_T[c])²/scale[c] / C
-///     + answer_weight · T² · KL(softmax(z_T/T) ‖ softmax(z_S/T)),   z = Wᵀf + b.
-/// Usable from many threads at once.
+///     + answer_weight · T² · KL(softmax(z_T/T) ‖ softmax(z_S/T)),   z = Wᵀf + b,
+/// or what else the classifier's layers make of f. Where each class is answered by itself
+/// (sigmoid), the divergence is the sum over the classes of that between "yes" and "no". Usable
+/// from many threads at once.
 class DistillLoss {
  public:
   /// scale: of each channel, above 0: the variance of the teacher's features, so that all channels
   /// count alike. Throws Error(kUsage) for options out of range and for another number of channels.
-  DistillLoss(const LinearTop& top, std::span<const float> scale,
+  DistillLoss(const ClassifierTop& top, std::span<const float> scale,
               const DistillLossOptions& options);
 
   /// teacher, student: features [pictures, C]. Writes each picture's terms and, unless d_student is
@@ -49,9 +51,9 @@ class DistillLoss {
                     std::span<DistillTerms> terms, std::span<float> d_student) const;
 
   DistillLossOptions options_;
-  std::size_t features_, classes_;
+  FixedTop top_;
+  TopActivation answers_;
   std::vector<float> inverse_scale_;
-  Tensor forward_, backward_;  ///< W and Wᵀ as the kernel reads them
 };
 
 /// Throws Error(kUsage) for a value out of its range, naming it.

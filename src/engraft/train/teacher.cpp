@@ -19,33 +19,65 @@ Network with_own_weights(Graph graph, const Weights& all) {
   return network;
 }
 
-LinearTop top_of(const Network& head) {
-  const Node* dense = nullptr;
-  bool ends_in_softmax = false;
+[[noreturn]] void refuse(const Node& node) {
+  throw Error(
+      ErrorKind::kUnsupported,
+      fmt::format("the teacher's head has a layer '{}' ({}) that a student cannot take over; its "
+                  "head must be dense layers with ReLU, sigmoid or softmax behind them, such as "
+                  "engraft train makes (--head linear, --head mlp)",
+                  node.name, name_of(node.op)));
+}
+
+TopLayer layer_of(const Node& dense, const Weights& weights) {
+  TopLayer layer{.kernel = weights.at(dense.parameters[0]), .bias = {}};
+  layer.bias = dense.parameters.size() > 1 ? weights.at(dense.parameters[1])
+                                           : Tensor(Shape{layer.kernel.shape()[1]});
+  return layer;
+}
+
+/// kNone for what is none.
+TopActivation activation_of(Op op) {
+  switch (op) {
+    case Op::kRelu:
+      return TopActivation::kRelu;
+    case Op::kRelu6:
+      return TopActivation::kRelu6;
+    case Op::kSigmoid:
+      return TopActivation::kSigmoid;
+    case Op::kSoftmax:
+      return TopActivation::kSoftmax;
+    default:
+      return TopActivation::kNone;
+  }
+}
+
+/// The head's nodes follow each other in a chain, for none of those taken has two inputs.
+ClassifierTop top_of(const Network& head) {
+  ClassifierTop top;
+  bool answered = false;
   for (const Node& node : head.graph.nodes()) {
     if (node.op == Op::kDropout) continue;
-    const bool fits = dense ? !ends_in_softmax && node.op == Op::kSoftmax : node.op == Op::kDense;
-    if (!fits) {
-      throw Error(
-          ErrorKind::kUnsupported,
-          fmt::format("the teacher's head has a layer '{}' that a student cannot take over; "
-                      "its head must be a single linear layer with a softmax behind it "
-                      "(engraft train --head linear)",
-                      node.name));
+    if (node.op == Op::kDense) {
+      top.layers.push_back(layer_of(node, head.weights));
+      continue;
     }
-    if (dense) {
-      ends_in_softmax = true;
+    const TopActivation activation = activation_of(node.op);
+    const bool is_probability =
+        activation == TopActivation::kSigmoid || activation == TopActivation::kSoftmax;
+    answered = is_probability && node.output == head.graph.output();
+    if (activation == TopActivation::kNone || top.layers.empty()) refuse(node);
+    if (answered) {
+      top.answers = activation;
+    } else if (top.layers.back().activation == TopActivation::kNone) {
+      top.layers.back().activation = activation;
     } else {
-      dense = &node;
+      refuse(node);
     }
   }
-  if (!ends_in_softmax) {
+  if (!answered) {
     throw Error(ErrorKind::kUnsupported,
                 "the teacher has no classes to teach; give one with a top, or a trained model");
   }
-  LinearTop top{.kernel = head.weights.at(dense->parameters[0]), .bias = {}};
-  top.bias = dense->parameters.size() > 1 ? head.weights.at(dense->parameters[1])
-                                          : Tensor(Shape{top.kernel.shape()[1]});
   return top;
 }
 
