@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <limits>
+#include <thread>
 
 #include "engraft/base/file.h"
 #include "engraft/base/rng.h"
@@ -20,6 +21,7 @@
 #include "support/errors.h"
 #include "support/random_weights.h"
 #include "support/test_data.h"
+#include "train/tiny_distillation.h"
 
 namespace engraft {
 namespace {
@@ -267,11 +269,47 @@ TEST_F(DistillRunTest, RefusesWhatMakesNoSenseBeforeAnyWork) {
 
 TEST(DistillBudget, CountsViewsThatReturnForLess) {
   const DistillTimes times{.fresh = 10, .returned = 4};
-  EXPECT_EQ(epochs_in(100, times, 0), 10);
-  EXPECT_EQ(epochs_in(100, times, 5), 5 + 12);
-  EXPECT_EQ(epochs_in(45, times, 5), 4);
-  EXPECT_EQ(epochs_in(1, times, 5), 1);
-  EXPECT_EQ(epochs_in(-5, times, 0), 1);
+  EXPECT_EQ(epochs_in(100, times, {}), 10);
+  EXPECT_EQ(epochs_in(100, times, {.views = 5}), 5 + 12);
+  EXPECT_EQ(epochs_in(45, times, {.views = 5}), 4);
+  EXPECT_EQ(epochs_in(1, times, {.views = 5}), 1);
+  EXPECT_EQ(epochs_in(-5, times, {}), 1);
+}
+
+TEST(DistillBudget, CountsTheLooksThatWillBe) {
+  const DistillTimes times{.fresh = 10, .returned = 4, .look = 5};
+  EXPECT_EQ(epochs_in(150, times, {.look_every = 1}), 10);
+  EXPECT_EQ(epochs_in(149, times, {.look_every = 1}), 9);
+  EXPECT_EQ(epochs_in(150, times, {.look_every = 4}), 13);  // after epochs 4, 8, 12 and the last
+  EXPECT_EQ(epochs_in(150, times, {.look_every = 1000}), 14);
+  EXPECT_EQ(epochs_in(100, times, {.views = 5, .look_every = 1}), 5 + 2);
+  EXPECT_EQ(epochs_in(12, times, {.look_every = 1}), 1);
+}
+
+/// About fifty looks: one after each of 50 epochs, one after every other of 51 and more.
+TEST(DistillBudget, TakesTheLongestRunThatFitsAlsoWhereAShorterOneLooksMoreOften) {
+  const DistillTimes times{.fresh = 1, .look = 1};
+  EXPECT_EQ(epochs_in(99, times, {}), 66);  // and 33 looks
+  EXPECT_EQ(epochs_in(70, times, {}), 35);
+}
+
+TEST(DistillBudget, MeasuresEpochsAndLooksApart) {
+  constexpr double kLook = 0.4;
+  test::TinyDistillation tiny;
+  tiny.spec.options.look_every = 1;  // so that the steps that are tried end in a look
+  tiny.spec.probe = [&](const Network&) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(kLook));
+    return 0.5;
+  };
+  ThreadPool pool(1);
+  const auto distiller = tiny.distiller(pool);
+  const DistillState before = distiller->state();
+  const DistillTimes times = measure_distilling(*distiller);
+  EXPECT_GE(times.look, kLook);
+  EXPECT_GT(times.fresh, 0);
+  EXPECT_LT(times.fresh, kLook);
+  EXPECT_LT(times.returned, kLook);
+  test::expect_same_state(distiller->state(), before);
 }
 
 TEST(DistillCsv, LeavesEmptyWhatWasNotLookedAt) {

@@ -153,6 +153,35 @@ TEST(Distiller, LooksAtTheChosenEpochsAndAtTheLast) {
   EXPECT_EQ(probes, 2);
 }
 
+TEST(Distiller, HasAsManyLooksAsItSays) {
+  const auto looks = [](const DistillOptions& options) {
+    TinyDistillation tiny;
+    tiny.spec.options = options;
+    int probes = 0;
+    tiny.spec.probe = [&](const Network&) { return ++probes; };
+    ThreadPool pool(1);
+    (void)tiny.final_state(pool);
+    return probes;
+  };
+  for (const auto& [epochs, every] : {std::pair(5, 2), std::pair(4, 2), std::pair(3, 9),
+                                      std::pair(3, 1), std::pair(50, 0), std::pair(51, 0)}) {
+    const DistillOptions options{.epochs = epochs, .batch = 13, .look_every = every};
+    EXPECT_EQ(looks(options), distill_looks(options, epochs)) << epochs << " by " << every;
+  }
+}
+
+TEST(Distiller, JudgesTheStudentAsItIsInBetween) {
+  const TinyDistillation tiny;
+  ThreadPool pool(1);
+  const auto distiller = tiny.distiller(pool);
+  const double before = distiller->look().held_out_feature_error;
+  for (int i = 0; i < 6; ++i) distiller->step();
+  const DistillResult now = distiller->look();
+  EXPECT_NE(now.held_out_feature_error, before);
+  EXPECT_EQ(now.held_out_feature_error, distiller->history().at(1).held_out_feature_error);
+  EXPECT_GT(distiller->seconds_looking(), 0);
+}
+
 TEST(Distiller, KeepsTheAverageOfWeightsAndStatistics) {
   TinyDistillation tiny;
   ThreadPool pool(1);

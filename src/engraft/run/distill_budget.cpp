@@ -9,34 +9,59 @@ namespace {
 constexpr std::int64_t kTrialSteps = 8;
 constexpr double kMostEpochs = 1e6;
 
-/// Seconds of an epoch, from its first steps. Of several, the very first is not counted: memory is
-/// taken in it, and kernels are made.
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds of an epoch without a look, from its first steps. Of several, the very first is not
+/// counted: memory is taken in it, and kernels are made.
 double epoch_seconds(Distiller& distiller) {
-  using Clock = std::chrono::steady_clock;
   const DistillState start = distiller.state();
   const std::int64_t steps = std::min(kTrialSteps, distiller.steps_per_epoch());
   const std::int64_t uncounted = steps > 1 ? 1 : 0;
   for (std::int64_t i = 0; i < uncounted; ++i) distiller.step();
+  const double looking = distiller.seconds_looking();
   const auto begin = Clock::now();
   for (std::int64_t i = uncounted; i < steps; ++i) distiller.step();
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  const double seconds = seconds_since(begin) - (distiller.seconds_looking() - looking);
   distiller.restore(start);
   return seconds / static_cast<double>(steps - uncounted) *
          static_cast<double>(distiller.steps_per_epoch());
 }
 
-}  // namespace
-
-DistillTimes measure_distilling(Distiller& distiller) {
-  const double fresh = epoch_seconds(distiller);
-  return {.fresh = fresh, .returned = epoch_seconds(distiller)};
-}
-
-int epochs_in(double seconds, const DistillTimes& times, int views) {
+/// Of a run that looks at nothing.
+int epochs_without_looks(double seconds, const DistillTimes& times, int views) {
   const double first = views * times.fresh;
   const double epochs = views == 0 || seconds < first ? seconds / times.fresh
                                                       : views + (seconds - first) / times.returned;
   return static_cast<int>(std::clamp(epochs, 1.0, kMostEpochs));
+}
+
+double seconds_of(int epochs, const DistillTimes& times, const DistillOptions& options) {
+  const int fresh = options.views == 0 ? epochs : std::min(epochs, options.views);
+  return fresh * times.fresh + (epochs - fresh) * times.returned +
+         distill_looks(options, epochs) * times.look;
+}
+
+}  // namespace
+
+DistillTimes measure_distilling(Distiller& distiller) {
+  DistillTimes times;
+  times.fresh = epoch_seconds(distiller);
+  times.returned = epoch_seconds(distiller);
+  const auto begin = Clock::now();
+  (void)distiller.look();
+  times.look = seconds_since(begin);
+  return times;
+}
+
+int epochs_in(double seconds, const DistillTimes& times, const DistillOptions& options) {
+  // From above, for a longer run may have fewer looks and take less time.
+  int epochs = epochs_without_looks(seconds, times, options.views);
+  while (epochs > 1 && seconds_of(epochs, times, options) > seconds) --epochs;
+  return epochs;
 }
 
 }  // namespace engraft

@@ -34,8 +34,6 @@ constexpr const char* kIdentity = "run";
 constexpr int kSpareDetail = 2;
 /// Of a budget, what is kept back for the end of the run.
 constexpr double kReserve = 0.03;
-/// Looks at the pictures held out that a run has about.
-constexpr double kLooks = 50;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -170,14 +168,10 @@ class DistillRun {
     return spec;
   }
 
-  /// Tries a few steps, on views that are new and then on the same again.
   int epochs_in_budget(Distiller& distiller) {
-    const double reading = seconds_since(start_);
     const DistillTimes times = measure_distilling(distiller);
-    const auto begin = Clock::now();
-    if (probe_) (void)probe_->correct(distiller.student(), networks_.student_view);
-    const double left = request_.budget * (1 - kReserve) - reading - kLooks * seconds_since(begin);
-    const int epochs = epochs_in(left, times, request_.options.views);
+    const double left = request_.budget * (1 - kReserve) - seconds_since(start_);
+    const int epochs = epochs_in(left, times, request_.options);
     progress_.note(fmt::format("{} epochs fit into the budget.", epochs));
     return epochs;
   }

@@ -57,6 +57,9 @@ void check(const DistillOptions& options);
 [[nodiscard]] float distill_rate(const DistillOptions& options, std::int64_t step,
                                  std::int64_t total);
 
+/// Looks at the pictures held out in a run of so many epochs.
+[[nodiscard]] int distill_looks(const DistillOptions& options, int epochs);
+
 /// One epoch. What was not looked at is NaN.
 struct DistillResult {
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
@@ -119,6 +122,10 @@ class Distiller {
   [[nodiscard]] int batch() const;
   /// Whether the last epoch ended with a look, though there may have been nothing to look at.
   [[nodiscard]] bool looked() const;
+  /// Judges the student as it is now, as at a look: only that is in the result.
+  [[nodiscard]] DistillResult look() const;
+  /// That the looks behind epochs have taken in this process.
+  [[nodiscard]] double seconds_looking() const;
   /// Of the epoch at hand, so far, or the last one.
   [[nodiscard]] double running_loss() const;
   [[nodiscard]] double running_agreement() const;

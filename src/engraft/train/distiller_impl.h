@@ -32,7 +32,6 @@ struct Distiller::Impl {
   [[nodiscard]] int epoch() const { return static_cast<int>(step_ / per_epoch_) + 1; }
   [[nodiscard]] std::int64_t total() const { return per_epoch_ * options_.epochs; }
   [[nodiscard]] std::size_t features() const { return spec_.teacher->top.features(); }
-  [[nodiscard]] int look_every() const;
   [[nodiscard]] bool looks_after(int epoch) const;
 
   // Views.
@@ -54,7 +53,7 @@ struct Distiller::Impl {
 
   void prepare_held_out();
   void end_epoch(float rate);
-  void look(DistillResult& result);
+  void look(DistillResult& result) const;
   [[nodiscard]] Network student() const;
   [[noreturn]] void diverged(const char* what, float rate) const;
   void check_state(const DistillState& state) const;
@@ -86,6 +85,7 @@ struct Distiller::Impl {
   std::vector<DistillTerms> terms_;
 
   std::vector<float> held_out_features_;
+  double seconds_looking_ = 0;
 };
 
 }  // namespace engraft

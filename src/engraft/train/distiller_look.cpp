@@ -6,13 +6,18 @@
 namespace engraft {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int kLooks = 50;
+
+int look_every(const DistillOptions& options, int epochs) {
+  return options.look_every > 0 ? options.look_every : std::max(1, (epochs + kLooks - 1) / kLooks);
+}
 
 }  // namespace
 
-int Distiller::Impl::look_every() const {
-  return options_.look_every > 0 ? options_.look_every
-                                 : std::max(1, (options_.epochs + kLooks - 1) / kLooks);
+int distill_looks(const DistillOptions& options, int epochs) {
+  return 1 + (epochs - 1) / look_every(options, epochs);  // the last epoch ends with one
 }
 
 Network Distiller::Impl::student() const {
@@ -40,7 +45,7 @@ void Distiller::Impl::prepare_held_out() {
       });
 }
 
-void Distiller::Impl::look(DistillResult& result) {
+void Distiller::Impl::look(DistillResult& result) const {
   const Network now = student();
   const std::size_t count = spec_.held_out.size(), values = features();
   if (count > 0) {
@@ -73,7 +78,7 @@ void Distiller::Impl::look(DistillResult& result) {
 }
 
 bool Distiller::Impl::looks_after(int epoch) const {
-  return epoch % look_every() == 0 || epoch * per_epoch_ >= total();
+  return epoch % look_every(options_, options_.epochs) == 0 || epoch * per_epoch_ >= total();
 }
 
 void Distiller::Impl::end_epoch(float rate) {
@@ -84,13 +89,27 @@ void Distiller::Impl::end_epoch(float rate) {
                        .feature_error = feature_error_ / n,
                        .divergence = divergence_ / n,
                        .agreement = static_cast<double>(agreeing_) / n};
-  if (looks_after(epoch)) look(result);
-  const auto now = std::chrono::steady_clock::now();
+  if (looks_after(epoch)) {
+    const auto begin = Clock::now();
+    look(result);
+    seconds_looking_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  const auto now = Clock::now();
   result.seconds = std::chrono::duration<double>(now - epoch_start_).count();
   epoch_start_ = now;
   feature_error_ = divergence_ = 0;
   agreeing_ = seen_ = 0;
   history_.push_back(result);
+}
+
+DistillResult Distiller::look() const {
+  DistillResult result;
+  impl_->look(result);
+  return result;
+}
+
+double Distiller::seconds_looking() const {
+  return impl_->seconds_looking_;
 }
 
 bool Distiller::looked() const {
