@@ -185,6 +185,32 @@ TEST_F(Distill, GoesOnWithARunThatIsNamedAsWhatLiesThereAfterACrash) {
   }
 }
 
+TEST_F(Distill, ABegunRunIsKeptAsideByANewOneAndGoesOnAsItSays) {
+  const std::vector<std::string> more{"--epochs",           "12", "--look-every", "1",
+                                      "--checkpoint-every", "0"};
+  Invocation killed = program_.invocation(words("small.onnx", more));
+  killed.signal = SIGKILL;
+  killed.signal_after = "epoch 1:";
+  ASSERT_EQ(run_process(killed).exit_code, 128 + SIGKILL);
+  fs::remove(in("small.onnx"));
+  const ProcessResult anew = program_.run(words("small.onnx", more));
+  ASSERT_EQ(anew.exit_code, 0) << anew.err;
+  const std::string commands =
+      "mv small-run.unfinished.1 small-1-run.unfinished && engraft distill --resume small-1.onnx";
+  const std::string said =
+      "An unfinished run of that name is kept as small-run.unfinished.1; to go on with it: ";
+  EXPECT_THAT(anew.err, HasSubstr(said + commands)) << "before hours have gone by";
+  EXPECT_THAT(anew.out, HasSubstr(said + commands + "\n"));
+  Invocation shell =
+      program_.invocation({"-c", "engraft() { \"$0\" \"$@\"; }; " + commands, ENGRAFT_PROGRAM});
+  shell.program = "/bin/sh";
+  const ProcessResult gone_on = run_process(shell);
+  ASSERT_EQ(gone_on.exit_code, 0) << gone_on.err;
+  EXPECT_TRUE(fs::exists(in("small-1-run/report.html")));
+  EXPECT_FALSE(fs::exists(in("small-1-run.unfinished")));
+  EXPECT_EQ(slurp(in("small-1.onnx")), slurp(in("small.onnx")));
+}
+
 TEST_F(Distill, SaysWhereARunCannotGoOn) {
   Invocation killed =
       program_.invocation(words("small.onnx", {"--epochs", "1000", "--look-every", "1"}));

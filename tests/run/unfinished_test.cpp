@@ -42,8 +42,8 @@ class UnfinishedRuns : public ::testing::Test {
     run.checkpoints().save_result("fold1", SafetensorsFile());
   }
   /// As a killed process leaves it: with a command, a plan, and perhaps a checkpoint.
-  void leave_unfinished(bool checkpoint) const {
-    UnfinishedRun run = anew("the command");
+  void leave_unfinished(bool checkpoint, const std::string& command = "the command") const {
+    UnfinishedRun run = anew(command);
     run.set_plan("the plan");
     if (checkpoint) save_something(run);
     run.keep();
@@ -141,7 +141,7 @@ TEST_F(UnfinishedRuns, AreNamedWithAndWithoutTheirSuffix) {
 }
 
 TEST_F(UnfinishedRuns, ThatWereSetAsideAreNamedWithTheWayToGoOn) {
-  leave_unfinished(true);
+  leave_unfinished(true, R"({"command":["train","photos"]})");
   fs::create_directory(run_.string() + "-1");
   const UnfinishedRun anew(run_, Begin::kAnew, "{}");
   EXPECT_THAT(anew.earlier_in_words("run/"),
@@ -152,6 +152,35 @@ TEST_F(UnfinishedRuns, ThatWereSetAsideAreNamedWithTheWayToGoOn) {
   EXPECT_THAT(there, HasSubstr("mv " + run_.string() + ".unfinished.1 " + other + ".unfinished"));
   EXPECT_THAT(anew.earlier_in_words("it's mine/run"),
               HasSubstr("mv 'it'\\''s mine/run.unfinished.1' 'it'\\''s mine/run-1.unfinished'"));
+}
+
+/// Of a distillation, the student gives the name; nothing of another student's is written over.
+TEST_F(UnfinishedRuns, OfADistillationAreNamedByAStudentThatIsNotThere) {
+  run_ = place_ / "small-run";
+  leave_unfinished(true, R"({"command":["distill",{"bytes":[255]}]})");
+  write_file_atomic(place_ / "small-1.onnx", "a model");
+  fs::create_directory(place_ / "small-2-run");
+  fs::create_directory(place_ / "small-3-run.unfinished");
+  const UnfinishedRun anew(run_, Begin::kAnew, R"({"command":["train"]})");
+  EXPECT_THAT(
+      anew.earlier_in_words(run_.string() + "/"),
+      AllOf(HasSubstr("mv " + (place_ / "small-run.unfinished.1 ").string() +
+                      (place_ / "small-4-run.unfinished").string() + " && "),
+            ::testing::EndsWith("engraft distill --resume " + (place_ / "small-4.onnx").string())));
+  EXPECT_THAT(anew.earlier_in_words("run"), ::testing::EndsWith("--resume run-1.onnx"));
+}
+
+TEST_F(UnfinishedRuns, WhoseCommandSaysNothingAreOnlyNamed) {
+  for (const char* command :
+       {"the command", "{}", R"({"command":[]})", R"({"command":["sing"]})"}) {
+    fs::remove_all(run_.string() + ".unfinished");
+    fs::remove_all(run_.string() + ".unfinished.1");
+    leave_unfinished(true, command);
+    const UnfinishedRun anew(run_, Begin::kAnew, "{}");
+    EXPECT_EQ(anew.earlier_in_words("run"),
+              "An unfinished run of that name is kept as run.unfinished.1.")
+        << command;
+  }
 }
 
 TEST_F(UnfinishedRuns, CannotBeResumedBeforeTheyHaveACommand) {

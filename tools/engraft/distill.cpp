@@ -52,9 +52,8 @@ int distill(DistillArguments& a, const Command& command) {
 /// NAME.onnx for NAME, NAME-run and NAME-run.unfinished, which lie there after a crash.
 fs::path student_of(const fs::path& named) {
   if (named.extension() == ".onnx") return named;
-  constexpr std::string_view kRun = "-run";
   std::string name = UnfinishedRun::run_of(named).string();
-  if (name.ends_with(kRun)) name.resize(name.size() - kRun.size());
+  if (name.ends_with(kRunOfModelSuffix)) name.resize(name.size() - kRunOfModelSuffix.size());
   return name + ".onnx";
 }
 

@@ -85,10 +85,7 @@ class DistillRun {
     RunFolder folder(run);  // first: an unwritable place must not cost the whole computation
     UnfinishedRun unfinished(run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
-    if (!unfinished.earlier().empty()) {
-      progress_.note(fmt::format("An unfinished run of that name is kept as {}",
-                                 unfinished.earlier().string()));
-    }
+    if (!unfinished.earlier().empty()) progress_.note(unfinished.earlier_in_words(run));
     return unfinished.carry_out([&] { return distill(folder, unfinished); });
   }
 
@@ -273,6 +270,9 @@ class DistillRun {
     }
     summary.problems = material_.problems;
     summary.notes = material_.notes;
+    if (!unfinished.earlier().empty()) {
+      summary.notes.push_back(unfinished.earlier_in_words(summary.run));
+    }
     summary.views_per_second = views_per_second_;
     throw_if_stopped(stop_);
     write_student(request_, networks_, material_, distiller);
@@ -301,7 +301,7 @@ class DistillRun {
 fs::path run_of_model(const fs::path& out) {
   fs::path run = out;
   run.replace_extension();
-  run += "-run";
+  run += kRunOfModelSuffix;
   return run;
 }
 

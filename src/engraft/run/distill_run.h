@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engraft/base/progress.h"
@@ -65,6 +66,7 @@ struct DistillSummary {
   double seconds = 0;
 };
 
+inline constexpr std::string_view kRunOfModelSuffix = "-run";
 /// The folder of report.html, results.csv, curves.png and args.json beside NAME.onnx: NAME-run.
 [[nodiscard]] std::filesystem::path run_of_model(const std::filesystem::path& out);
 

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <string_view>
 #include <vector>
@@ -17,13 +16,13 @@
 #include "engraft/base/file.h"
 #include "engraft/base/hash.h"
 #include "engraft/run/folders.h"
+#include "engraft/run/set_aside.h"
 
 namespace engraft {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kCommand = "command.json";
 constexpr std::string_view kPlan = "plan.json";
 /// The digest of a file in the run folder that was about to be put in place.
 constexpr std::string_view kAnnounced = "complete";
@@ -45,16 +44,16 @@ bool holds_checkpoints(const fs::path& folder) {
 /// Whether AtomicFile made this name for one of our files, and a killed process left it.
 bool is_half_written(const std::string& name) {
   if (!name.ends_with(".part")) return false;
-  return std::ranges::any_of(std::array{kCommand, kPlan, kAnnounced}, [&](std::string_view file) {
-    return name.starts_with(fmt::format(".{}.", file));
-  });
+  return std::ranges::any_of(
+      std::array{kCommandFile, kPlan, kAnnounced},
+      [&](std::string_view file) { return name.starts_with(fmt::format(".{}.", file)); });
 }
 
 /// A folder, and one that nobody else has put something into.
 bool is_only_ours(const fs::path& folder) {
   return fs::is_directory(fs::symlink_status(folder)) &&
          std::ranges::all_of(names_in(folder), [](const std::string& name) {
-           return name == kCommand || name == kPlan || name == kAnnounced ||
+           return name == kCommandFile || name == kPlan || name == kAnnounced ||
                   name == kTensorBoardFolder || is_checkpoint(name) ||
                   (name.starts_with('.') && name.ends_with(".part"));
          });
@@ -68,7 +67,7 @@ void clear_notes(const fs::path& folder) {
   }
   fs::remove_all(folder / kTensorBoardFolder, ignored);
   fs::remove(folder / kPlan, ignored);
-  fs::remove(folder / kCommand, ignored);
+  fs::remove(folder / kCommandFile, ignored);
   fs::remove(folder / kAnnounced, ignored);
 }
 
@@ -87,7 +86,7 @@ void clear(const fs::path& folder) {
 /// Whether the run folder is the one that was about to be put in place when the process ended.
 bool is_placed(const fs::path& folder, const fs::path& run) {
   if (!fs::exists(run / kResults)) return false;
-  if (!fs::exists(folder / kCommand)) {  // it was removing what is there
+  if (!fs::exists(folder / kCommandFile)) {  // it was removing what is there
     return is_only_ours(folder) && !holds_checkpoints(folder);
   }
   return fs::exists(folder / kAnnounced) &&
@@ -107,8 +106,6 @@ bool is_still(const fs::path& folder, int descriptor) {
   throw Error(ErrorKind::kNotFound, UnfinishedRun::why_not(run));
 }
 
-constexpr std::string_view kSuffix = ".unfinished";
-
 /// Without the slash behind "runs/photos/".
 fs::path without_slash(const fs::path& path) {
   const fs::path plain = path.lexically_normal();
@@ -118,25 +115,6 @@ fs::path without_slash(const fs::path& path) {
 bool is_run(const fs::path& folder) {
   std::error_code error;
   return fs::exists(folder / "args.json", error);
-}
-
-/// A path as a shell takes it.
-std::string quoted(const fs::path& path) {
-  constexpr std::string_view kPlain = "/._-+,:@%";
-  const std::string text = path.string();
-  const bool plain = std::ranges::all_of(text, [&](unsigned char c) {
-    return std::isalnum(c) || c >= 0x80 || kPlain.find(static_cast<char>(c)) != kPlain.npos;
-  });
-  if (plain && !text.starts_with('-')) return text;
-  std::string result = text.starts_with('-') ? "'./" : "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      result += "'\\''";
-    } else {
-      result += c;
-    }
-  }
-  return result + "'";
 }
 
 }  // namespace
@@ -162,21 +140,22 @@ FolderLock::~FolderLock() {
 
 fs::path UnfinishedRun::folder_of(const fs::path& run) {
   fs::path folder = without_slash(fs::absolute(run));
-  folder += kSuffix;
+  folder += kUnfinishedSuffix;
   return folder;
 }
 
 fs::path UnfinishedRun::run_of(const fs::path& name) {
   const fs::path run = without_slash(fs::absolute(name));
   const std::string last = run.filename().string();
-  const bool is_longer = last.size() > kSuffix.size() && last.ends_with(kSuffix);
+  const bool is_longer =
+      last.size() > kUnfinishedSuffix.size() && last.ends_with(kUnfinishedSuffix);
   if (!is_longer || is_run(run) || is_there(run)) return run;
-  return run.parent_path() / last.substr(0, last.size() - kSuffix.size());
+  return run.parent_path() / last.substr(0, last.size() - kUnfinishedSuffix.size());
 }
 
 bool UnfinishedRun::is_there(const fs::path& run) {
   std::error_code error;
-  return fs::exists(folder_of(run) / kCommand, error);
+  return fs::exists(folder_of(run) / kCommandFile, error);
 }
 
 std::string UnfinishedRun::why_not(const fs::path& name) {
@@ -255,7 +234,7 @@ void UnfinishedRun::begin_anew(const fs::path& run, const std::string& command) 
     clear_notes(folder_);
   }
   try {
-    write_file_atomic(folder_ / kCommand, command);
+    write_file_atomic(folder_ / kCommandFile, command);
   } catch (const Error&) {
     clear(folder_);
     throw;
@@ -268,19 +247,7 @@ UnfinishedRun::~UnfinishedRun() {
 }
 
 std::string UnfinishedRun::earlier_in_words(const fs::path& run) const {
-  if (earlier_.empty()) return {};
-  const fs::path named = without_slash(run), place = named.parent_path();
-  const fs::path earlier = place / earlier_.filename();
-  std::string words = fmt::format("An unfinished run of that name is kept as {}", earlier.string());
-  if (!fs::exists(earlier_ / kCommand)) return words + ".";
-  fs::path other, others;
-  int number = 0;
-  do {
-    other = place / fmt::format("{}-{}", named.filename().string(), ++number);
-    others = other.string() + std::string(kSuffix);
-  } while (fs::exists(fs::symlink_status(other)) || fs::exists(fs::symlink_status(others)));
-  return words + fmt::format("; to go on with it: mv {} {} && engraft train --resume {}",
-                             quoted(earlier), quoted(others), quoted(other));
+  return earlier_.empty() ? std::string() : set_aside_in_words(earlier_, without_slash(run));
 }
 
 fs::path UnfinishedRun::plan_path() const {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "engraft/base/error.h"
@@ -15,6 +16,12 @@ enum class Begin { kAnew, kResume };
 
 /// Of event files, in the folders of runs and unfinished runs.
 inline constexpr const char* kTensorBoardFolder = "tensorboard";
+
+/// What the folder of an unfinished run ends in.
+inline constexpr std::string_view kUnfinishedSuffix = ".unfinished";
+/// In it: the command that it was begun with, as JSON. "command" are the words, the subcommand
+/// first.
+inline constexpr std::string_view kCommandFile = "command.json";
 
 /// One process at a time works in a folder: a lock on it, which goes with the process.
 class FolderLock {

@@ -1,0 +1,96 @@
+#include "engraft/run/set_aside.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "engraft/base/error.h"
+#include "engraft/base/file.h"
+#include "engraft/run/distill_run.h"
+#include "engraft/run/unfinished.h"
+
+namespace engraft {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A path as a shell takes it.
+std::string quoted(const fs::path& path) {
+  constexpr std::string_view kPlain = "/._-+,:@%";
+  const std::string text = path.string();
+  const bool plain = std::ranges::all_of(text, [&](unsigned char c) {
+    return std::isalnum(c) || c >= 0x80 || kPlain.find(static_cast<char>(c)) != kPlain.npos;
+  });
+  if (plain && !text.starts_with('-')) return text;
+  std::string result = text.starts_with('-') ? "'./" : "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      result += "'\\''";
+    } else {
+      result += c;
+    }
+  }
+  return result + "'";
+}
+
+/// The subcommand that the run in a folder was begun by; empty where nothing says so.
+std::string begun_by(const fs::path& folder) {
+  try {
+    const auto command = nlohmann::json::parse(read_text_file(folder / kCommandFile));
+    return command.at("command").at(0).get<std::string>();
+  } catch (const nlohmann::json::exception&) {
+  } catch (const Error&) {
+  }
+  return {};
+}
+
+/// A run, and what --resume calls it.
+struct Name {
+  fs::path run, resumed;
+};
+
+/// Of the run of a distillation, the student gives the name.
+Name numbered(const fs::path& run, bool distilled, int number) {
+  std::string name = run.filename().string();
+  if (!distilled) {
+    const fs::path other = run.parent_path() / fmt::format("{}-{}", name, number);
+    return {.run = other, .resumed = other};
+  }
+  if (name.ends_with(kRunOfModelSuffix)) name.resize(name.size() - kRunOfModelSuffix.size());
+  const fs::path student = run.parent_path() / fmt::format("{}-{}.onnx", name, number);
+  return {.run = run_of_model(student), .resumed = student};
+}
+
+fs::path unfinished(const fs::path& run) {
+  fs::path folder = run;
+  folder += kUnfinishedSuffix;
+  return folder;
+}
+
+bool is_free(const Name& name) {
+  const auto exists = [](const fs::path& path) { return fs::exists(fs::symlink_status(path)); };
+  return !exists(name.run) && !exists(name.resumed) && !exists(unfinished(name.run));
+}
+
+}  // namespace
+
+std::string set_aside_in_words(const fs::path& earlier, const fs::path& run) {
+  const fs::path there = run.parent_path() / earlier.filename();
+  const std::string kept =
+      fmt::format("An unfinished run of that name is kept as {}", there.string());
+  const std::string subcommand = begun_by(earlier);
+  if (subcommand != "train" && subcommand != "distill") return kept + ".";
+  Name other;
+  int number = 0;
+  do {
+    other = numbered(run, subcommand == "distill", ++number);
+  } while (!is_free(other));
+  return fmt::format("{}; to go on with it: mv {} {} && engraft {} --resume {}", kept,
+                     quoted(there), quoted(unfinished(other.run)), subcommand,
+                     quoted(other.resumed));
+}
+
+}  // namespace engraft
