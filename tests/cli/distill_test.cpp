@@ -211,6 +211,30 @@ TEST_F(Distill, ABegunRunIsKeptAsideByANewOneAndGoesOnAsItSays) {
   EXPECT_EQ(slurp(in("small-1.onnx")), slurp(in("small.onnx")));
 }
 
+/// Names in ISO 8859-1, as old archives have them.
+TEST_F(Distill, GoesOnWhereNamesAreNotUtf8) {
+  fs::create_directory(in("b\xFCro"));
+  fs::rename(in("plates"), in("b\xFCro/t\xE4ller"));
+  fs::rename(in("teacher.onnx"), in("b\xFCro/g\xF6the.onnx"));
+  std::vector<std::string> arguments =
+      words("sch\xFCler.onnx", {"--epochs", "12", "--look-every", "1"});
+  std::ranges::replace(arguments, "plates", "t\xE4ller");
+  std::ranges::replace(arguments, "teacher.onnx", "g\xF6the.onnx");
+  Invocation killed = program_.invocation(arguments);
+  killed.folder = in("b\xFCro");
+  killed.signal = SIGKILL;
+  killed.signal_after = "epoch 1:";
+  const ProcessResult first = run_process(killed);
+  ASSERT_EQ(first.exit_code, 128 + SIGKILL) << first.err;
+  const ProcessResult resumed = program_.run({"distill", "--resume", "b\xFCro/sch\xFCler.onnx"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  std::ranges::replace(arguments, "sch\xFCler.onnx", "whole.onnx");
+  Invocation undisturbed = program_.invocation(arguments);
+  undisturbed.folder = in("b\xFCro");
+  ASSERT_EQ(run_process(undisturbed).exit_code, 0);
+  EXPECT_EQ(slurp(in("b\xFCro/sch\xFCler.onnx")), slurp(in("b\xFCro/whole.onnx")));
+}
+
 TEST_F(Distill, SaysWhereARunCannotGoOn) {
   Invocation killed =
       program_.invocation(words("small.onnx", {"--epochs", "1000", "--look-every", "1"}));
@@ -224,6 +248,11 @@ TEST_F(Distill, SaysWhereARunCannotGoOn) {
   command["directory"] = "/no/such/folder";
   write_file_atomic(file, command.dump());
   expect_failure(again, 3, "/no/such/folder: the run was begun there");
+  for (const json& word : {json(5), json{{"letters", 5}}, json{{"bytes", "x"}}}) {
+    command["directory"] = word;
+    write_file_atomic(file, command.dump());
+    expect_failure(again, 4, "command.json: damaged; begin the run anew");
+  }
   write_file_atomic(file, "{}");
   expect_failure(again, 4, "command.json: damaged; begin the run anew");
 }

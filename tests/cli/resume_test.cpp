@@ -122,6 +122,36 @@ TEST_F(Resume, WorksFromAnotherFolder) {
   EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
 }
 
+/// Names in ISO 8859-1, as old archives have them.
+TEST_F(Resume, GoesOnWhereNamesAreNotUtf8) {
+  const fs::path office = in("b\xFCro");
+  fs::create_directory(office);
+  fs::rename(in("photos"), office / "f\xF6tos");
+  fs::rename(in("base.onnx"), office / "b\xE4se.onnx");
+  const auto in_office = [&](const fs::path& out) {
+    options_.resize(8);
+    options_.insert(options_.end(), {"--out", out.string()});
+    std::vector<std::string> words = command(options_);
+    std::ranges::replace(words, "photos", "f\xF6tos");
+    std::ranges::replace(words, "base.onnx", "b\xE4se.onnx");
+    Invocation invocation = program_.invocation(words);
+    invocation.folder = office;
+    return invocation;
+  };
+  unfinished_ = office / "l\xE4ufe.unfinished";
+  {
+    Process process(in_office("l\xE4ufe"), in("said"));
+    ASSERT_TRUE(process.wait_until([&] { return saved("model-").size() >= 2; }))
+        << slurp(in("said"));
+    process.end(SIGKILL);
+  }
+  const ProcessResult resumed = program_.run({"train", "--resume", "b\xFCro/l\xE4ufe"});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  const ProcessResult undisturbed = run_process(in_office(in("undisturbed")));
+  ASSERT_EQ(undisturbed.exit_code, 0) << undisturbed.err;
+  expect_same_run(office / "l\xE4ufe", in("undisturbed"));
+}
+
 TEST_F(Resume, FinishedFoldsAreNotTrainedAgain) {
   options_[3] = "4";
   options_.insert(options_.end(), {"--folds", "2"});

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
+#include "engraft/base/utf8.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/version.h"
 
@@ -14,6 +16,18 @@ namespace engraft::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Text as it is, byte for byte: JSON has strings of UTF-8 only.
+nlohmann::ordered_json exactly(const std::string& text) {
+  if (invalid_utf8_at(text) == std::string_view::npos) return text;
+  return {{"bytes", std::vector<std::uint8_t>(text.begin(), text.end())}};
+}
+
+std::string text_of(const nlohmann::json& json) {
+  if (json.is_string()) return json.get<std::string>();
+  const auto bytes = json.at("bytes").get<std::vector<std::uint8_t>>();
+  return {bytes.begin(), bytes.end()};
+}
 
 void go_to(const fs::path& folder) {
   std::error_code error;
@@ -53,20 +67,23 @@ std::string listed(std::initializer_list<std::string_view> names) {
 }  // namespace
 
 std::string begun_command_json(const Command& command, const nlohmann::ordered_json& more) {
+  nlohmann::ordered_json words = nlohmann::ordered_json::array();
+  for (const std::string& word : command.words) words.push_back(exactly(word));
   nlohmann::ordered_json json{{"engraft", kVersion},
-                              {"directory", fs::current_path().string()},
-                              {"command", command.words}};
+                              {"directory", exactly(fs::current_path().string())},
+                              {"command", words}};
   if (!more.is_null()) json.update(more);
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 void read_begun_command(const fs::path& unfinished, Command& command,
                         const BegunCommandReader& reader) {
-  const fs::path file = unfinished / "command.json";
+  const fs::path file = unfinished / kCommandFile;
   try {
     const nlohmann::json json = nlohmann::json::parse(read_text_file(file));
-    command.words = json.at("command").get<std::vector<std::string>>();
-    go_to(json.at("directory").get<std::string>());
+    command.words.clear();
+    for (const nlohmann::json& word : json.at("command")) command.words.push_back(text_of(word));
+    go_to(text_of(json.at("directory")));
     CLI::App app;
     reader.declare(app);
     require_declared(app, command.words, file);

@@ -13,7 +13,8 @@
 namespace engraft::cli {
 
 /// What `--resume` needs to say the same again, as a file: the words, where they were said, and
-/// what else the command was begun with.
+/// what else the command was begun with. A word that is not UTF-8, as a path may be, is written as
+/// {"bytes": [numbers]}.
 [[nodiscard]] std::string begun_command_json(const Command& command,
                                              const nlohmann::ordered_json& more = {});
 
