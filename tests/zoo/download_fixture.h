@@ -62,6 +62,7 @@ class Recorder final : public Progress {
 class DownloadTest : public testing::Test {
  protected:
   void SetUp() override {
+    if (!has_loopback()) GTEST_SKIP() << kNoLoopback;
     // A proxy of the machine's would stand between the test and its own server.
     for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) ::unsetenv(name);
     options.stall = std::chrono::milliseconds(150);

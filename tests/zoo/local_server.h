@@ -64,6 +64,12 @@ class LocalServer {
   std::thread acceptor_;
 };
 
+/// Whether this machine can reach itself at 127.0.0.1: a container without a network may have no
+/// loopback interface, or one that is down, where a LocalServer listens and nobody comes.
+[[nodiscard]] bool has_loopback();
+inline constexpr const char* kNoLoopback =
+    "nothing reaches 127.0.0.1 here: set the loopback interface up";
+
 /// "HTTP/1.1 STATUS", the header lines (each "Name: value") and the empty line.
 [[nodiscard]] std::string head(std::string_view status, const std::vector<std::string>& lines);
 

@@ -157,6 +157,7 @@ TEST_F(Places, NamesAreLookedForInTheFoldersThenInTheCache) {
 }
 
 TEST_F(Places, WhatIsNowhereIsDownloadedIntoTheCache) {
+  if (!test::has_loopback()) GTEST_SKIP() << test::kNoLoopback;
   LocalServer server([](auto&, auto& connection) {
     connection.send(test::head("200 OK", {"Content-Length: 7"}));
     connection.send("weights");
@@ -170,6 +171,7 @@ TEST_F(Places, WhatIsNowhereIsDownloadedIntoTheCache) {
 }
 
 TEST_F(Places, AnAddressIsDownloadedOnceUnderANameOfItsOwn) {
+  if (!test::has_loopback()) GTEST_SKIP() << test::kNoLoopback;
   LocalServer server([](auto& request, auto& connection) {
     connection.send(test::head("200 OK", {"Content-Length: 7"}));
     connection.send(request.path == "/a/w_0.5_96.h5" ? "first 7" : "other 7");
