@@ -3,6 +3,7 @@
 // back, what is computed once more, a multiply-add being two.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 

@@ -38,6 +38,17 @@ TEST(FileContents, AreEveryByte) {
   }
 }
 
+TEST(FileContents, AreThereAlsoWhereTheSystemDoesNotKnowTheSize) {
+  const fs::path version = "/proc/version";
+  if (!fs::exists(version)) GTEST_SKIP() << "this system has no " << version;
+  ASSERT_EQ(fs::file_size(version), 0u);
+  const std::string text = read_text_file(version);
+  ASSERT_GT(text.size(), 4u);
+  EXPECT_EQ(text_of(FileContents(version)), text);
+  expect_error(ErrorKind::kBadInput, HasSubstr("version: is larger than 4 bytes"),
+               [&] { FileContents contents(version, 4); });
+}
+
 /// What a mapping of the file could not do: reading behind its new end would end the program.
 TEST(FileContents, StayWhenTheFileIsCutShortOrRemoved) {
   const TemporaryFolder folder;

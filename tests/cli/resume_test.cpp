@@ -269,6 +269,11 @@ TEST_F(Resume, SaysWhereNothingCanBeRead) {
   write_file_atomic(unfinished_ / "command.json", command.dump());
   expect_failure(resume(), 4, "command.json: ");
   EXPECT_THAT(resume().err, AllOf(HasSubstr("--no-such-option"), HasSubstr("begin the run anew")));
+  for (const char* bytes : {"[300]", "[-1]", "[46.5]", "46"}) {
+    command["directory"] = {{"bytes", nlohmann::json::parse(bytes)}};
+    write_file_atomic(unfinished_ / "command.json", command.dump());
+    expect_failure(resume(), 4, "command.json: damaged; begin the run anew");
+  }
   command["directory"] = "/no/such/folder";
   write_file_atomic(unfinished_ / "command.json", command.dump());
   expect_failure(resume(), 3, "/no/such/folder: the run was begun there");

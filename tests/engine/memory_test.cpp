@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <utility>
 
+#include "engraft/base/arena.h"
 #include "engraft/base/error.h"
 #include "engraft/base/rng.h"
-#include "engraft/engine/arena.h"
 #include "engraft/engine/memory_layout.h"
 #include "engraft/engine/stages.h"
 #include "engraft/engine/workspace_layout.h"

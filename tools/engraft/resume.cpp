@@ -23,10 +23,19 @@ nlohmann::ordered_json exactly(const std::string& text) {
   return {{"bytes", std::vector<std::uint8_t>(text.begin(), text.end())}};
 }
 
-std::string text_of(const nlohmann::json& json) {
+[[noreturn]] void refuse_damaged(const fs::path& file) {
+  throw Error(ErrorKind::kBadInput, fmt::format("{}: damaged; begin the run anew", file.string()));
+}
+
+/// What exactly() made of it, read from the file.
+std::string text_of(const nlohmann::json& json, const fs::path& file) {
   if (json.is_string()) return json.get<std::string>();
-  const auto bytes = json.at("bytes").get<std::vector<std::uint8_t>>();
-  return {bytes.begin(), bytes.end()};
+  std::string text;
+  for (const nlohmann::json& byte : json.at("bytes").get_ref<const nlohmann::json::array_t&>()) {
+    if (!byte.is_number_unsigned() || byte.get<std::uint64_t>() > 255) refuse_damaged(file);
+    text += static_cast<char>(byte.get<std::uint8_t>());
+  }
+  return text;
 }
 
 void go_to(const fs::path& folder) {
@@ -82,16 +91,17 @@ void read_begun_command(const fs::path& unfinished, Command& command,
   try {
     const nlohmann::json json = nlohmann::json::parse(read_text_file(file));
     command.words.clear();
-    for (const nlohmann::json& word : json.at("command")) command.words.push_back(text_of(word));
-    go_to(text_of(json.at("directory")));
+    for (const nlohmann::json& word : json.at("command")) {
+      command.words.push_back(text_of(word, file));
+    }
+    go_to(text_of(json.at("directory"), file));
     CLI::App app;
     reader.declare(app);
     require_declared(app, command.words, file);
     app.parse(std::vector<std::string>(command.words.rbegin(), command.words.rend()));
     if (reader.complete) reader.complete(app, json);
   } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::kBadInput,
-                fmt::format("{}: damaged; begin the run anew", file.string()));
+    refuse_damaged(file);
   } catch (const CLI::Error& error) {
     throw Error(ErrorKind::kBadInput,
                 fmt::format("{}: {}; begin the run anew", file.string(), error.what()));

@@ -12,7 +12,8 @@ enum class ErrorKind {
   kUsage,        ///< an argument or option that makes no sense
   kNotFound,     ///< a file, folder, model or class that is not there
   kBadInput,     ///< a file that is there but broken, hostile, or not what it claims to be
-  kUnsupported,  ///< valid, but of a kind that engraft does not read
+  kUnsupported,  ///< valid, but of a kind that engraft does not read, or not without a library that
+                 ///< is missing
   kIo,           ///< reading or writing failed: permissions, a full disk
   kNetwork,      ///< a download that failed
   kCancelled,    ///< stopped on request

@@ -10,8 +10,8 @@ namespace engraft {
 /// A regular file, open for reading from its begin.
 class OpenFile {
  public:
-  /// Borrows the path. Errors: kNotFound if it is not there, kIo if it cannot be opened or is no
-  /// regular file, kBadInput if it is larger than limit.
+  /// Errors: kNotFound if it is not there, kIo if it cannot be opened or is no regular file,
+  /// kBadInput if it is larger than limit.
   OpenFile(const std::filesystem::path& path, std::uint64_t limit);
   ~OpenFile();
   OpenFile(const OpenFile&) = delete;
@@ -24,7 +24,7 @@ class OpenFile {
   [[nodiscard]] std::size_t read(std::span<std::byte> to) const;
 
  private:
-  const std::filesystem::path& path_;
+  std::filesystem::path path_;
   int descriptor_ = -1;
   std::size_t size_ = 0;
 };

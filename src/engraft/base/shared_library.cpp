@@ -3,19 +3,34 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <string>
+
 #include "engraft/base/error.h"
 
 namespace engraft {
+namespace {
+
+std::string reason() {
+  const char* text = ::dlerror();
+  return text == nullptr ? "no reason given" : text;
+}
+
+}  // namespace
 
 void* SharedLibrary::function(const char* name) const {
   // Loading it once more is counting to two.
   void* library = ::dlopen(file, RTLD_LAZY | RTLD_LOCAL);
-  void* address = library == nullptr ? nullptr : ::dlsym(library, name);
-  if (address == nullptr) {
-    const char* reason = ::dlerror();
+  if (library == nullptr) {
     throw Error(ErrorKind::kUnsupported,
                 fmt::format("needs the library {}, which cannot be loaded ({}); install it", file,
-                            reason ? reason : "it lacks " + std::string(name)));
+                            reason()));
+  }
+  void* address = ::dlsym(library, name);
+  if (address == nullptr) {
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("needs {} of the library {}, which the one installed lacks ({}); "
+                            "install a newer one",
+                            name, file, reason()));
   }
   return address;
 }

@@ -14,7 +14,9 @@ namespace engraft {
 ///     ENGRAFT_LOADED_LATER(kLibHeif, heif_context_alloc);
 ///
 /// Inside namespace engraft, heif_context_alloc() then is a call of that function as the library's
-/// own header declares it.
+/// own header declares it. The first call of each may throw: not where nothing may, unless another
+/// function, without which that place is not reached, was called before; a library that has the one
+/// and lacks the other ends the program there.
 struct SharedLibrary {
   const char* file;  ///< the name that the loader knows it by
 
@@ -66,12 +68,14 @@ class ReadLater {
 
 }  // namespace engraft
 
+#define ENGRAFT_TEXT_OF(name) #name
 /// A function of the global namespace, which a header of the library declares; and a variable.
+/// Where the header makes the name a macro for another, that other is meant.
 #define ENGRAFT_LOADED_LATER(library, name)                               \
   inline constinit const ::engraft::LoadedLater<decltype(&::name)> name { \
-    library, #name                                                        \
+    library, ENGRAFT_TEXT_OF(name)                                        \
   }
 #define ENGRAFT_READ_LATER(library, name)                              \
   inline constinit const ::engraft::ReadLater<decltype(::name)> name { \
-    library, #name                                                     \
+    library, ENGRAFT_TEXT_OF(name)                                     \
   }

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "engraft/base/arena.h"
 #include "engraft/base/error.h"
-#include "engraft/engine/arena.h"
 #include "engraft/engine/block_fusion.h"
 #include "engraft/engine/openmp_threads.h"
 #include "engraft/engine/operation.h"

@@ -1,4 +1,4 @@
-// The only file that knows oneDNN: every step as one primitive.
+// With training/convolution_backward.cpp the only file that calls oneDNN (libdnnl.h): every step as one primitive.
 #include <fmt/format.h>
 
 #include <array>

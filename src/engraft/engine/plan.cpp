@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "engraft/base/arena.h"
 #include "engraft/base/error.h"
-#include "engraft/engine/arena.h"
 #include "engraft/engine/block_fusion.h"
 #include "engraft/engine/lowering.h"
 #include "engraft/engine/memory_layout.h"

@@ -24,6 +24,7 @@ namespace {
 constexpr hn::Rebind<std::int32_t, Floats> kInts;
 constexpr hn::Rebind<std::uint8_t, Floats> kBytes;
 constexpr std::size_t kFloatLanes = static_cast<std::size_t>(kLanes);
+
 HWY_INLINE Vector load_bytes(const std::uint8_t* from) {
   return hn::ConvertTo(kFloats, hn::PromoteTo(kInts, hn::LoadU(kBytes, from)));
 }
@@ -270,6 +271,21 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace engraft {
+namespace {
+
+/// What FilterTable says of its outputs' order, for assert.
+[[maybe_unused]] bool ascends(const FilterTable& table) {
+  const auto end = [&](std::size_t i) {
+    return static_cast<std::size_t>(table.firsts[i]) + table.of(i).size();
+  };
+  const std::size_t last = end(table.outputs() - 1);
+  for (std::size_t i = 0; i < table.outputs(); ++i) {
+    if (end(i) > last) return false;
+  }
+  return std::ranges::is_sorted(table.firsts);
+}
+
+}  // namespace
 
 HWY_EXPORT(filter_rows_simd);
 HWY_EXPORT(filter_columns_simd);
@@ -277,6 +293,7 @@ HWY_EXPORT(mix_neighbours_simd);
 
 void filter_rows(const PixelRows& x, const FilterTable& table, std::uint8_t* y) {
   assert(x.height >= 1 && table.outputs() >= 1 && table.starts.size() == table.outputs() + 1);
+  assert(ascends(table));
   HWY_DYNAMIC_DISPATCH(filter_rows_simd)(x, table, y);
 }
 

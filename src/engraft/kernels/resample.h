@@ -7,7 +7,8 @@
 namespace engraft {
 
 /// Pixels of three bytes, borrowed: row y is the 3 · width bytes at data + y · stride. Nothing
-/// before the first row, behind the last or beside them is read.
+/// before the first row or behind the last is read; what stands between rows may be, and counts for
+/// nothing.
 struct PixelRows {
   const std::uint8_t* data = nullptr;
   std::ptrdiff_t stride = 0;  ///< bytes from row to row, at least 3 · width
@@ -18,6 +19,7 @@ struct PixelRows {
 };
 
 /// Output i is Σ_t weights[starts[i] + t] · sample[firsts[i] + t], t < starts[i + 1] − starts[i].
+/// Outputs ascend: firsts do not fall, and none reaches behind the last one's samples.
 struct FilterTable {
   std::span<const int> firsts;          ///< one an output
   std::span<const std::size_t> starts;  ///< one more

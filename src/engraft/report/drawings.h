@@ -19,6 +19,10 @@ struct Drawing {
   std::function<void(cairo_t*)> paint;
 };
 
+/// Makes sure that drawings can be drawn: before a long computation rather than behind it. Throws
+/// Error(kUnsupported) where Cairo is missing.
+void require_drawing();
+
 /// Accuracy and loss per epoch, side by side, training and validation, the best epoch marked. A
 /// series of NaN alone is left out; NaN is a gap; what is off the scale (a spike, infinity) is a
 /// triangle at the upper edge.

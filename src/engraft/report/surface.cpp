@@ -50,6 +50,11 @@ cairo_status_t append(void* closure, const unsigned char* data, unsigned int len
 
 }  // namespace
 
+void require_drawing() {
+  cairo_t* (*const create)(cairo_surface_t*) = cairo_create;
+  static_cast<void>(create);  // it is there
+}
+
 Bytes to_png(const Drawing& drawing, double scale) {
   const double width = std::ceil(drawing.width * scale);
   const double height = std::ceil(drawing.height * scale);

@@ -9,6 +9,7 @@
 
 #include "engraft/base/error.h"
 #include "engraft/base/memory.h"
+#include "engraft/report/drawings.h"
 #include "engraft/run/distill_artifacts.h"
 #include "engraft/run/distill_budget.h"
 #include "engraft/run/distill_material.h"
@@ -82,7 +83,9 @@ class DistillRun {
 
   DistillSummary run() {
     const fs::path run = run_of_model(request_.out);
-    RunFolder folder(run);  // first: an unwritable place must not cost the whole computation
+    // First: a place that cannot be written or drawn to must not cost the whole computation.
+    RunFolder folder(run);
+    require_drawing();
     UnfinishedRun unfinished(run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
     if (!unfinished.earlier().empty()) progress_.note(unfinished.earlier_in_words(run));

@@ -10,6 +10,7 @@
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
 #include "engraft/base/memory.h"
+#include "engraft/report/drawings.h"
 #include "engraft/report/rate_curve.h"
 #include "engraft/run/holdout.h"
 #include "engraft/run/material.h"
@@ -60,6 +61,7 @@ bool is_svg(const fs::path& path) {
 }
 
 void check_drawing(const FindRateRequest& request) {
+  require_drawing();
   const fs::path& drawing = request.drawing;
   if (drawing.empty()) return;
   if (!is_svg(drawing) && drawing.extension() != ".png") {

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
@@ -70,8 +71,12 @@ fs::path unfinished(const fs::path& run) {
   return folder;
 }
 
+/// Also where the system does not say: advice ends no run.
 bool is_free(const Name& name) {
-  const auto exists = [](const fs::path& path) { return fs::exists(fs::symlink_status(path)); };
+  const auto exists = [](const fs::path& path) {
+    std::error_code error;
+    return fs::exists(fs::symlink_status(path, error));
+  };
   return !exists(name.run) && !exists(name.resumed) && !exists(unfinished(name.run));
 }
 

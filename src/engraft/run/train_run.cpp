@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "engraft/report/drawings.h"
 #include "engraft/run/artifacts.h"
 #include "engraft/run/budget.h"
 #include "engraft/run/choose_recipe.h"
@@ -87,8 +88,10 @@ class TrainRun {
       : request_(request), progress_(progress), stop_(stop), pool_(request.threads) {}
 
   TrainSummary run() {
-    // First: an unwritable place must not cost the user the whole computation.
+    // First: a place that cannot be written or drawn to must not cost the user the whole
+    // computation.
     RunFolder folder(request_.run);
+    require_drawing();
     UnfinishedRun unfinished(request_.run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
     if (const std::string kept = unfinished.earlier_in_words(request_.run); !kept.empty()) {

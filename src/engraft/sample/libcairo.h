@@ -7,6 +7,7 @@
 namespace engraft {
 
 /// Cairo, and with it fonts and a window system: loaded with the first plate.
+/// report/libcairo.h has the same names in the same namespace; no source includes both.
 inline constexpr SharedLibrary kLibCairo{ENGRAFT_LIBCAIRO};
 ENGRAFT_LOADED_LATER(kLibCairo, cairo_arc);
 ENGRAFT_LOADED_LATER(kLibCairo, cairo_close_path);

@@ -51,7 +51,8 @@ TopActivation activation_of(Op op) {
   }
 }
 
-/// The head's nodes follow each other in a chain, for none of those taken has two inputs.
+/// The head's nodes follow each other in a chain: part_behind leaves out what the output does not
+/// need, and none of those taken here has two inputs.
 ClassifierTop top_of(const Network& head) {
   ClassifierTop top;
   bool answered = false;

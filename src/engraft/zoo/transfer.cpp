@@ -20,8 +20,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using End = TransferResult::End;
 
+/// Where libcurl is missing, no server can be reached.
+CURLcode load_curl() {
+  try {
+    return curl_global_init(CURL_GLOBAL_DEFAULT);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kNetwork, error.what());
+  }
+}
+
 void initialise_curl() {
-  static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static const CURLcode result = load_curl();
   if (result != CURLE_OK) {
     throw Error(ErrorKind::kInternal,
                 fmt::format("libcurl cannot be initialised: {}", curl_easy_strerror(result)));
@@ -244,7 +253,8 @@ End end_of(CURLcode code) {
 std::optional<TransferResult> drive(MultiHandle& multi, const TransferRequest& request,
                                     Exchange& exchange, const std::stop_token& stop,
                                     CURLcode& code) {
-  const std::stop_callback wake(stop, [&] { curl_multi_wakeup(multi.get); });
+  CURLMcode (*const wake_up)(CURLM*) = curl_multi_wakeup;  // a callback must not fail to find it
+  const std::stop_callback wake(stop, [&] { wake_up(multi.get); });
   for (;;) {
     int running = 0;
     curl_multi_perform(multi.get, &running);

@@ -1,4 +1,4 @@
-#include "engraft/engine/arena.h"
+#include "engraft/base/arena.h"
 #include "engraft/engine/block_operation.h"
 #include "engraft/engine/training/layer.h"
 #include "engraft/kernels/inverted_residual_backward.h"

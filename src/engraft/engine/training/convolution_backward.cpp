@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "engraft/base/arena.h"
 #include "engraft/base/error.h"
-#include "engraft/engine/arena.h"
 #include "engraft/engine/libdnnl.h"
 #include "engraft/engine/memory_layout.h"
 #include "engraft/kernels/elementwise.h"

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "engraft/engine/arena.h"
+#include "engraft/base/arena.h"
 #include "engraft/engine/operation.h"
 #include "engraft/engine/training/layer.h"
 

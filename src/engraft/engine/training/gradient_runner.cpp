@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "engraft/engine/arena.h"
+#include "engraft/base/arena.h"
 #include "engraft/kernels/elementwise.h"
 
 namespace engraft {

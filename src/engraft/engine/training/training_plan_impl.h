@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "engraft/engine/arena.h"
+#include "engraft/base/arena.h"
 #include "engraft/engine/training/gradient_flow.h"
 #include "engraft/engine/training/training_layout.h"
 #include "engraft/engine/training/training_plan.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engraft/kernels/resample.h"
@@ -51,8 +52,8 @@ template <typename T>
   return y;
 }
 
-/// m(m(x[i₀,j₀,c], x[i₀,j₁,c], f_j), m(x[i₁,j₀,c], x[i₁,j₁,c], f_j), f_i),  m(a,b,f) = a + (b −
-/// a)·f
+/// y[i,j,c] = byte(½ + m(m(x[i₀,j₀,c], x[i₀,j₁,c], f_j), m(x[i₁,j₀,c], x[i₁,j₁,c], f_j), f_i)),
+/// m(a,b,f) = a + (b − a) · f
 template <typename T>
 [[nodiscard]] std::vector<std::uint8_t> mix_neighbours(const PixelRows& x,
                                                        std::span<const Between> rows,
