@@ -1,4 +1,5 @@
-// With training/convolution_backward.cpp the only file that calls oneDNN (libdnnl.h): every step as one primitive.
+// Every step as one oneDNN primitive: with training/convolution_backward.cpp, all that knows
+// oneDNN.
 #include <fmt/format.h>
 
 #include <array>
