@@ -6,6 +6,7 @@
 #include "distill_options.h"
 #include "engraft/base/error.h"
 #include "engraft/base/memory.h"
+#include "engraft/base/shell_word.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/sample/plates.h"
 #include "engraft/zoo/zoo.h"
@@ -42,7 +43,7 @@ int distill(DistillArguments& a, const Command& command) {
     const bool passes = error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kIo;
     if (!passes || !UnfinishedRun::is_there(run_of_model(r.out))) throw;
     throw Error(error.kind(), fmt::format("{}; go on with: engraft distill --resume {}",
-                                          error.what(), r.out.string()));
+                                          error.what(), shell_path(r.out)));
   }
   print_problems(summary.problems);
   a.json ? print_json(summary) : print_for_people(summary);

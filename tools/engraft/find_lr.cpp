@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -10,6 +8,7 @@
 
 #include "choice.h"
 #include "commands.h"
+#include "engraft/base/shell_word.h"
 #include "engraft/run/find_rate_run.h"
 #include "engraft/zoo/zoo.h"
 #include "options.h"
@@ -114,18 +113,6 @@ FindRateRequest make_request(const FindLrArguments& arguments) {
   return request;
 }
 
-/// A word as a shell reads it.
-std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("_-./:,=@%+").find(c) != std::string_view::npos;
-  });
-  if (plain) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
 /// An option's value as it was given; CLI11 has put numbers in the place of words.
 std::string value_of(const CLI::Option& option, const FindLrArguments& arguments) {
   const std::string name = option.get_name();
@@ -141,13 +128,13 @@ std::string value_of(const CLI::Option& option, const FindLrArguments& arguments
 
 /// The `engraft train` that the rate was looked for.
 std::string train_command(const CLI::App& sub, const FindLrArguments& arguments, double rate) {
-  std::string text = "engraft train " + quoted(arguments.dataset.folder.string());
+  std::string text = "engraft train " + shell_path(arguments.dataset.folder);
   if (arguments.tune.fine_tune.empty()) text += " --fine-tune last";
   for (const char* name : kShared) {
     const CLI::Option* option = sub.get_option(name);
     if (option->count() == 0) continue;
     text += fmt::format(" {}", name);
-    if (option->get_expected_max() > 0) text += " " + quoted(value_of(*option, arguments));
+    if (option->get_expected_max() > 0) text += " " + shell_word(value_of(*option, arguments));
   }
   return text + " --tune-lr " + rate_text(rate);
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engraft/base/error.h"
+#include "engraft/base/shell_word.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/run/validate.h"
 #include "evaluation_output.h"
@@ -25,7 +26,7 @@ TrainSummary run_or_explain(const TrainRequest& request, Progress& progress,
     const bool passes = error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kIo;
     if (!passes || !fs::exists(UnfinishedRun::folder_of(request.run))) throw;
     throw Error(error.kind(), fmt::format("{}; go on with: engraft train --resume {}", error.what(),
-                                          request.run.string()));
+                                          shell_path(request.run)));
   }
 }
 

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <system_error>
 
 #include "engraft/base/error.h"
 #include "engraft/base/file.h"
+#include "engraft/base/shell_word.h"
 #include "engraft/run/distill_run.h"
 #include "engraft/run/unfinished.h"
 
@@ -17,25 +15,6 @@ namespace engraft {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A path as a shell takes it.
-std::string quoted(const fs::path& path) {
-  constexpr std::string_view kPlain = "/._-+,:@%";
-  const std::string text = path.string();
-  const bool plain = std::ranges::all_of(text, [&](unsigned char c) {
-    return std::isalnum(c) || c >= 0x80 || kPlain.find(static_cast<char>(c)) != kPlain.npos;
-  });
-  if (plain && !text.starts_with('-')) return text;
-  std::string result = text.starts_with('-') ? "'./" : "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      result += "'\\''";
-    } else {
-      result += c;
-    }
-  }
-  return result + "'";
-}
 
 /// The subcommand that the run in a folder was begun by; empty where nothing says so.
 std::string begun_by(const fs::path& folder) {
@@ -94,8 +73,8 @@ std::string set_aside_in_words(const fs::path& earlier, const fs::path& run) {
     other = numbered(run, subcommand == "distill", ++number);
   } while (!is_free(other));
   return fmt::format("{}; to go on with it: mv {} {} && engraft {} --resume {}", kept,
-                     quoted(there), quoted(unfinished(other.run)), subcommand,
-                     quoted(other.resumed));
+                     shell_path(there), shell_path(unfinished(other.run)), subcommand,
+                     shell_path(other.resumed));
 }
 
 }  // namespace engraft
