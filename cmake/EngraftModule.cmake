@@ -7,10 +7,9 @@ target_compile_options(engraft_build_flags INTERFACE -Wall -Wextra -Wpedantic -W
   -Werror
   # a*b+c must round the same way on every compiler: fused multiply-add only where a kernel asks for it
   -ffp-contract=off)
-if(ENGRAFT_SANITIZE)
-  target_compile_options(engraft_build_flags INTERFACE -fsanitize=${ENGRAFT_SANITIZE}
-    -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(engraft_build_flags INTERFACE -fsanitize=${ENGRAFT_SANITIZE})
+if(ENGRAFT_SANITIZE)  # for whole directories, whose options come first: a target may take a sanitizer back
+  add_compile_options(-fsanitize=${ENGRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ENGRAFT_SANITIZE})
 endif()
 
 # engraft_module(NAME [MODULES m...] [PUBLIC lib...] [PRIVATE lib...])

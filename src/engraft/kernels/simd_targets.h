@@ -6,12 +6,8 @@
 #define ENGRAFT_NO_VECTORS_OF_UNKNOWN_LENGTH \
   (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ENGRAFT_FEW_TARGETS  // each takes a compiler minutes there; one with vectors and the scalar
-#endif
-#endif
-#ifdef ENGRAFT_FEW_TARGETS
+#ifdef ENGRAFT_FEW_TARGETS  // one with vectors and the scalar: each takes a compiler minutes with
+                            // sanitizers
 #define HWY_DISABLED_TARGETS \
   (ENGRAFT_NO_VECTORS_OF_UNKNOWN_LENGTH | HWY_AVX3_DL | HWY_AVX3 | HWY_SSE4)
 #else
