@@ -34,6 +34,6 @@ round() {
 }
 
 round "$out-first" --student mobilenet_v2_0.35_128 --epochs 430
-"$program" compact "$out-first.onnx" --out "$out-compact.onnx"
+[[ -e $out-compact.onnx ]] || "$program" compact "$out-first.onnx" --out "$out-compact.onnx"
 round "$out-full" --student "$out-compact.onnx" --sample-drawn 500 --epochs 400 --seed 1
-"$program" compact "$out-full.onnx" --out "$out.onnx"
+[[ -e $out.onnx ]] || "$program" compact "$out-full.onnx" --out "$out.onnx"
