@@ -9,8 +9,7 @@
 #include "gradient_harness.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::gradient_bits_test {
 
 using test::GradientProblem;
 using test::GradientResult;
@@ -184,9 +183,10 @@ std::vector<std::string> differences(const GradientResult& a, const GradientResu
 class MicroBatch : public testing::TestWithParam<BatchNormMode> {};
 
 /// In micro-batches of one, all steps run on as many pictures at a time; in larger ones, the early
-/// steps of the second network run picture by picture.
+/// steps of the second network run picture by picture, and all of the third's.
 TEST_P(MicroBatch, ItsSizeChangesTheLastBitsOnly) {
-  for (Graph graph : {test::small_mobilenet(), test::staged_mobilenet()}) {
+  for (Graph graph :
+       {test::small_mobilenet(), test::staged_mobilenet(), test::unstaged_network()}) {
     GradientProblem problem = test::gradient_problem(std::move(graph), 5);
     problem.mode = GetParam();
     problem.dropout = rng_of_picture();
@@ -206,5 +206,4 @@ INSTANTIATE_TEST_SUITE_P(Modes, MicroBatch,
                            return spec.param == BatchNormMode::kFrozen ? "Frozen" : "Trainable";
                          });
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::gradient_bits_test

@@ -49,4 +49,12 @@ inline Graph staged_mobilenet() {
   return g.finish(g.dense("predictions", x, 3));
 }
 
+/// Its last steps, too, handle more than a core's cache holds: all run picture by picture.
+inline Graph unstaged_network() {
+  GraphBuilder g({64, 64, 3});
+  ValueId x = g.conv("narrow", g.input(), {.channels = 8, .kernel = 3});
+  x = g.apply(Op::kRelu6, "relu", g.batch_norm("bn", x, 1e-3f));
+  return g.finish(g.conv("wide", x, {.channels = 60}));
+}
+
 }  // namespace engraft::test

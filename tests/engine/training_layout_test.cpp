@@ -11,8 +11,7 @@
 #include "engraft/graph/mobilenet_v2.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::training_layout_test {
 
 constexpr int kMicroBatch = 4;
 
@@ -202,6 +201,12 @@ TEST_P(TrainingLayoutTest, NothingOfANetworkInStagesIsOverwrittenAtAnyMicroBatch
   }
 }
 
+TEST_P(TrainingLayoutTest, NothingOfANetworkThatRunsPictureByPictureIsOverwritten) {
+  const Layout layout(test::unstaged_network(), GetParam());
+  EXPECT_EQ(layout.forward.back().pictures, 1);
+  Play(layout).run();
+}
+
 /// Squeeze and excitation, hard-swish, additions of all kinds, dropout.
 TEST_P(TrainingLayoutTest, NothingOfAGraphWithManyBranchesIsOverwritten) {
   GraphBuilder g({48, 48, 4});
@@ -249,5 +254,4 @@ INSTANTIATE_TEST_SUITE_P(Modes, TrainingLayoutTest,
                            return spec.param == BatchNormMode::kFrozen ? "Frozen" : "Trainable";
                          });
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::training_layout_test

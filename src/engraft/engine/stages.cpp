@@ -13,9 +13,11 @@ bool overflows_cache(const Step& step, const Graph& graph) {
   return graph.shape(step.input).elements() + graph.shape(step.output).elements() > kCacheValues;
 }
 
-/// Values of one picture that steps from `border` on need from those before it.
+/// Values of one picture that steps from `border` on, and whoever reads the output, need from those
+/// before it.
 std::int64_t carried_over(const StepList& list, const Graph& graph, int border) {
   std::vector<bool> read(static_cast<std::size_t>(graph.value_count()), false);
+  read[static_cast<std::size_t>(list.output)] = true;
   for (auto i = static_cast<std::size_t>(border); i < list.steps.size(); ++i) {
     const Step& step = list.steps[i];
     read[static_cast<std::size_t>(step.input)] = true;

@@ -18,7 +18,7 @@ struct Stage {
 /// round. So the early steps run picture by picture, which keeps what one step writes in the cache
 /// until the next reads it, and the later ones on the whole batch, which reads the parameters once
 /// for all pictures. The border lies behind the last step that handles more than a core's L2 cache
-/// holds, where least is to be carried over.
+/// holds, where least is to be carried over; where that is the network's end, there is one stage.
 [[nodiscard]] std::vector<Stage> split_into_stages(const StepList& list, const Graph& graph,
                                                    int batch);
 

@@ -110,8 +110,13 @@ void TrainingLayout::find_gradients(const Spec& spec) {
     for (const ValueId value : {step.input, step.output}) touch(value, begin, end);
     if (step.addend) touch(*step.addend, begin, end);
   }
-  for (Storage& storage : gradients_) {
+  // The loss gives those of the output for the whole micro-batch at once.
+  const auto output =
+      static_cast<std::size_t>(spec.flow.storage[static_cast<std::size_t>(spec.list.output)]);
+  for (std::size_t owner = 0; owner < gradients_.size(); ++owner) {
+    Storage& storage = gradients_[owner];
     storage.pictures = spec.micro_batch;
+    if (owner == output) continue;
     for (const TrainingGroup& group : spec.backward) {
       const bool within = storage.first >= clock.begin(group) && storage.last <= clock.end(group);
       if (within) storage.pictures = group.pictures;

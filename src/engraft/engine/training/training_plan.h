@@ -26,8 +26,8 @@ struct ParameterValues {
 /// same, by the chain rule through the folding.
 ///
 /// A micro-batch runs in segments, between which trainable batch norms combine their sums over the
-/// micro-batches of the whole batch; without such there is one segment each way. run() may be
-/// called from many threads at once, each with a Workspace of its own.
+/// micro-batches of the whole batch; without such there is one segment each way. forward() and
+/// backward() may be called from many threads at once, each with a Workspace of its own.
 class TrainingPlan {
  public:
   /// What one micro-batch needs, from its first segment forward to its last one back.
@@ -62,10 +62,10 @@ class TrainingPlan {
   /// Batch norm's moving statistics, likewise.
   [[nodiscard]] const ParameterLayout& statistics() const;
   /// Must be called before make_workspace(), and not while anything runs. Throws Error(kBadInput)
-  /// for a negative variance, naming the parameter.
+  /// where a variance + ε is not positive, naming the parameter.
   void set_parameters(const ParameterValues& values, ThreadPool& pool);
 
-  /// Values in the gradient that run() adds to: by the parameters after folding.
+  /// Values in the gradient that backward() adds to: by the parameters after folding.
   [[nodiscard]] std::size_t raw_gradient_size() const;
   /// That gradient → the gradient by parameters(), written. values: those of set_parameters().
   void finish_gradient(const ParameterValues& values, std::span<const float> raw,
