@@ -12,6 +12,14 @@ if(ENGRAFT_SANITIZE)  # for whole directories, whose options come first: a targe
   add_link_options(-fsanitize=${ENGRAFT_SANITIZE})
 endif()
 
+# Half of what a source takes to compile is what it includes, and the templates that all sources use. Eight share it; names that
+# are private to one are therefore used once in a module.
+set(CMAKE_UNITY_BUILD ${ENGRAFT_JOIN_SOURCES})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+if(ENGRAFT_JOIN_SOURCES AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(engraft_build_flags INTERFACE -Wno-subobject-linkage)  # takes joined sources for headers
+endif()
+
 # engraft_module(NAME [MODULES m...] [PUBLIC lib...] [PRIVATE lib...])
 # A static library engraft_NAME from every .cpp under src/engraft/NAME. MODULES are the modules that it may include.
 function(engraft_module name)

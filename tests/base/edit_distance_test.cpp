@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace engraft {
-namespace {
+namespace engraft::edit_distance_test {
 
 TEST(EditDistance, CountsTheFewestChanges) {
   EXPECT_EQ(edit_distance("", ""), 0u);
@@ -19,5 +18,4 @@ TEST(EditDistance, IsSymmetric) {
             edit_distance("mobilnet-v2", "mobilenet_v2"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::edit_distance_test

@@ -6,8 +6,7 @@
 
 #include "engraft/base/progress.h"
 
-namespace engraft {
-namespace {
+namespace engraft::error_test {
 
 TEST(ExitCode, IsDocumentedAndDistinctForEachKind) {
   EXPECT_EQ(exit_code(ErrorKind::kInternal), 1);
@@ -39,5 +38,4 @@ TEST(Stop, ThrowsOnlyOnceRequested) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::error_test

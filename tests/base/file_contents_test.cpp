@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::file_contents_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -73,5 +72,4 @@ TEST(FileContents, RefuseWhatReadFileRefuses) {
   expect_error(ErrorKind::kIo, HasSubstr("is not a regular file"), read(folder / "pipe"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::file_contents_test

@@ -16,8 +16,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::file_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -265,5 +264,4 @@ TEST(WithoutPath, TakesThePathFromTheHeadOnly) {
   EXPECT_EQ(without_path("", "a"), "");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::file_test

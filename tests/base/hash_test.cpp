@@ -5,8 +5,7 @@
 #include <span>
 #include <string>
 
-namespace engraft {
-namespace {
+namespace engraft::hash_test {
 
 std::span<const std::byte> bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -84,5 +83,4 @@ TEST(Base64, LongTextsHavePaddingAtTheEndOnly) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::hash_test

@@ -6,8 +6,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::memory_test {
 
 using test::expect_error;
 using ::testing::HasSubstr;
@@ -50,5 +49,4 @@ TEST(AvailableMemory, IsMoreThanNothingAndNoMoreThanTheMachineHas) {
   EXPECT_LE(available_memory(), all);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::memory_test

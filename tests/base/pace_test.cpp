@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace engraft {
-namespace {
+namespace engraft::pace_test {
 
 TEST(Pace, IsThatOfWhatTookTime) {
   const Pace whole{.total = 300, .done = 100, .skipped = 0, .elapsed = 10};
@@ -27,5 +26,4 @@ TEST(Pace, HasNothingLeftAtTheEnd) {
   EXPECT_EQ((Pace{.total = 0, .done = 9, .skipped = 0, .elapsed = 1}.left()), 0);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::pace_test

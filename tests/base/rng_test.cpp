@@ -9,8 +9,7 @@
 #include <set>
 #include <vector>
 
-namespace engraft {
-namespace {
+namespace engraft::rng_test {
 
 using Block = std::array<std::uint32_t, 4>;
 
@@ -157,5 +156,4 @@ TEST(Rng, EveryOrderIsEquallyLikely) {
   for (const auto& [order, n] : counts) EXPECT_NEAR(n, 1000, 180);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::rng_test

@@ -13,8 +13,7 @@
 
 #include "engraft/base/error.h"
 
-namespace engraft {
-namespace {
+namespace engraft::shared_library_test {
 
 constexpr SharedLibrary kC{"libc.so.6"};
 constexpr SharedLibrary kMath{"libm.so.6"};
@@ -99,5 +98,4 @@ TEST(SharedLibrary, OneWithoutTheSymbolIsNamedWithIt) {
   expect_unsupported(kMath, "engraft_no_such_function", {"libm.so.6", "engraft_no_such_function"});
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::shared_library_test

@@ -6,8 +6,7 @@
 #include <array>
 #include <string>
 
-namespace engraft {
-namespace {
+namespace engraft::shell_word_test {
 
 /// What a shell makes of a word.
 std::string through_a_shell(const std::string& word) {
@@ -41,5 +40,4 @@ TEST(ShellPath, IsNeverTakenForAnOption) {
   EXPECT_EQ(shell_path("runs/-x"), "runs/-x");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::shell_word_test

@@ -14,8 +14,7 @@
 #include "engraft/base/error.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::team_test {
 
 using test::expect_error;
 using testing::Each;
@@ -152,5 +151,4 @@ TEST(Team, ThreadsOutOfRangeAreAUsageError) {
   expect_error(ErrorKind::kUsage, HasSubstr("threads"), [] { Team(-1); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::team_test

@@ -13,8 +13,7 @@
 
 #include "engraft/base/error.h"
 
-namespace engraft {
-namespace {
+namespace engraft::thread_pool_test {
 
 class ThreadPoolSizes : public ::testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolSizes, ::testing::Values(1, 2, 3, 8));
@@ -134,5 +133,4 @@ TEST(ThreadPool, MoreThreadsThanTheSystemGivesIsAUsageError) {
 }
 #endif
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::thread_pool_test

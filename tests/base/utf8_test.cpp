@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace engraft {
-namespace {
+namespace engraft::utf8_test {
 
 using namespace std::string_view_literals;
 constexpr std::size_t kNone = std::string_view::npos;
@@ -51,5 +50,4 @@ TEST(Printable, ReplacesOnlyWhatIsNot) {
   EXPECT_TRUE(is_printable(printable("\x01\xF0\x9F\x98")));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::utf8_test

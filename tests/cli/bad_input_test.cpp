@@ -12,8 +12,7 @@
 #include "engraft/model/model.h"
 #include "engraft/sample/plates.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::bad_input_test {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
@@ -168,5 +167,4 @@ TEST_F(BadInput, ARunFolderThatCannotBeMade) {
   EXPECT_THAT(result.err, HasSubstr("file/run"));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::bad_input_test

@@ -12,8 +12,7 @@
 #include "engraft/model/model.h"
 #include "engraft/sample/plates.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::distill_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -280,5 +279,4 @@ TEST_F(Distill, HelpNamesItAndItsOptions) {
   EXPECT_THAT(program_.run({"--help"}).out, HasSubstr("distill"));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::distill_test

@@ -12,8 +12,7 @@
 #include "engraft/model/model.h"
 #include "engraft/sample/plates.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::find_lr_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -184,5 +183,4 @@ TEST_F(FindLr, HelpSaysWhatTheRateIsFor) {
   EXPECT_THAT(program_.run({"--help"}).out, HasSubstr("find-lr"));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::find_lr_test

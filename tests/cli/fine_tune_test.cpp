@@ -7,8 +7,7 @@
 #include "cli/tuning.h"
 #include "engraft/graph/graph_builder.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::fine_tune_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -329,5 +328,4 @@ TEST_F(FineTune, SaysHowMuchMemoryItNeeds) {
   EXPECT_THAT(names_in(in("runs")), IsEmpty());
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::fine_tune_test

@@ -9,8 +9,7 @@
 #include "engraft/base/thread_pool.h"
 #include "engraft/sample/plates.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::missing_library_test {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
@@ -70,5 +69,4 @@ TEST_F(MissingLibrary, WithoutTheOneThatDownloadsTheEmbeddedModelTakesTheDefault
   EXPECT_THAT(result.err, AllOf(HasSubstr("Using engraft-mini"), HasSubstr(ENGRAFT_LIBCURL)));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::missing_library_test

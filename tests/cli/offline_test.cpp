@@ -11,8 +11,7 @@
 #include "engraft/sample/plates.h"
 #include "engraft/zoo/zoo.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::offline_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -207,5 +206,4 @@ TEST_F(Compact, WrongInputIsOneLine) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::offline_test

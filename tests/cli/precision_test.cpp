@@ -5,8 +5,7 @@
 #include "engraft/formats/onnx.h"
 #include "engraft/model/calibrate_model.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::precision_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -250,5 +249,4 @@ TEST_F(PrecisionRuns, OtherWordsAreRefused) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::precision_test

@@ -8,8 +8,7 @@
 #include "engraft/base/hash.h"
 #include "engraft/formats/safetensors.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::resume_test {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
@@ -429,5 +428,4 @@ TEST_F(Resume, AFullDiskBeforeTheFirstCheckpointCanBeResumed) {
   EXPECT_THAT(names_in(in("runs")), ElementsAre("photos"));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::resume_test

@@ -13,8 +13,7 @@
 #include "engraft/model/model.h"
 #include "engraft/sample/plates.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::runs_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -248,5 +247,4 @@ TEST_F(Runs, AnInterruptLeavesNothingHalfDoneAndTheNextRunIsWhole) {
   EXPECT_TRUE(slurp(in("runs/many/model.onnx")) == slurp(in("anew/model.onnx")));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::runs_test

@@ -1,8 +1,7 @@
 // What a run says of options and pictures that do not do what one may think.
 #include "cli/tuning.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::train_notes_test {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -87,5 +86,4 @@ TEST_F(TrainNotes, RangesAreShort) {
   expect_failure(train({"--seed", "nan"}), 2, "--seed: nan is not");
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::train_notes_test

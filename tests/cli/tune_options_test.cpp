@@ -1,8 +1,7 @@
 // Every option of fine-tuning says in one line what is wrong with a value.
 #include "cli/tuning.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::tune_options_test {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -125,5 +124,4 @@ TEST_F(TuneOptionValues, TrainWantsAFolderOrARunToResume) {
   expect_failure(program_.run({"train", "--resume"}), 2, "--resume");
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::tune_options_test

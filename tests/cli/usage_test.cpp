@@ -8,8 +8,7 @@
 #include "cli/program.h"
 #include "engraft/version.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::usage_test {
 
 using ::testing::AllOf;
 using ::testing::EndsWith;
@@ -92,5 +91,4 @@ TEST(Usage, AClosedPipeIsAnErrorAndNotAKill) {
   EXPECT_EQ(result.out, "6\n") << result.err;
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::usage_test

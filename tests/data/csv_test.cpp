@@ -7,8 +7,7 @@
 #include "engraft/base/rng.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::csv_test {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -220,5 +219,4 @@ TEST(Labels, ColumnsThatCannotBeToldAreAnError) {
   refused("file,label,class\n1,2,3\n", "'label' and 'class'");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::csv_test

@@ -10,8 +10,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::folder_dataset_test {
 
 namespace fs = std::filesystem;
 using test::described;
@@ -300,5 +299,4 @@ TEST(RealFolders, FlowersHaveFiveClasses) {
   EXPECT_THAT(described(dataset.problems), IsEmpty());
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::folder_dataset_test

@@ -11,8 +11,7 @@
 #include "engraft/data/split.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::folds_test {
 
 using test::described;
 using test::expect_error;
@@ -116,5 +115,4 @@ TEST(DuplicateProblems, TellContradictionsAndLeaks) {
                           "'train', 'val'"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::folds_test

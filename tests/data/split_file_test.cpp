@@ -11,8 +11,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::split_file_test {
 
 using test::expect_error;
 using test::kNames;
@@ -144,5 +143,4 @@ TEST_F(FoldsFile, RefusesAGapAndASingleFold) {
   folds_refused(file_of(std::vector<std::string>(8, "fold1")), HasSubstr("no row is of fold2"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::split_file_test

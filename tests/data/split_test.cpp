@@ -15,8 +15,7 @@
 #include "engraft/base/rng.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::split_test {
 
 using test::expect_error;
 using test::kNames;
@@ -241,5 +240,4 @@ TEST(Split, ATestFolderStaysOutOfTheDraw) {
   EXPECT_EQ(count(pictures, subsets, 1, Subset::kTrain), 8);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::split_test

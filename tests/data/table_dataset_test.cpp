@@ -9,8 +9,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::table_dataset_test {
 
 namespace fs = std::filesystem;
 using test::described;
@@ -312,5 +311,4 @@ TEST(RealTable, StreetsAreReadAsTheyAre) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::table_dataset_test

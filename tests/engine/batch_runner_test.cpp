@@ -11,8 +11,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::batch_runner_test {
 
 using test::random_values;
 
@@ -137,5 +136,4 @@ TEST_F(BatchRunnerTest, ThreadsBeyondTheWorkAreHarmless) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(*results[i], alone(pictures_[i])));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::batch_runner_test

@@ -6,8 +6,7 @@
 #include "block_networks.h"
 #include "engraft/graph/mobilenet_v2.h"
 
-namespace engraft {
-namespace {
+namespace engraft::block_fusion_test {
 
 using test::below;
 using test::block;
@@ -215,5 +214,4 @@ TEST(BlockFusion, InTrainingOnlyBlocksOfFourteenPixelsAndMoreAreWorthIt) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::block_fusion_test

@@ -10,8 +10,7 @@
 #include "gradient_harness.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::block_gradient_test {
 
 using test::below;
 using test::block;
@@ -241,5 +240,4 @@ TEST(BlockGradients, AThousandthOffWouldBeNoticed) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::block_gradient_test

@@ -9,8 +9,7 @@
 #include "engraft/engine/block_fusion.h"
 #include "engraft/graph/surgery.h"
 
-namespace engraft {
-namespace {
+namespace engraft::block_misfit_test {
 
 using test::below;
 using test::block;
@@ -133,5 +132,4 @@ TEST(BlockFusion, AValueInsideABlockCanBeTheOutput) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::block_misfit_test

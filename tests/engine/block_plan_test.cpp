@@ -9,8 +9,7 @@
 #include "plan_harness.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::block_plan_test {
 
 using test::below;
 using test::block;
@@ -236,5 +235,4 @@ TEST(BlockPlans, HaveTheSameBitsAfterNansHaveBeenInTheWorkspace) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::block_plan_test

@@ -12,8 +12,7 @@
 #include "engraft/kernels/reference/vector.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::convolution_operation_test {
 
 using test::random_values;
 using test::run_step;
@@ -313,5 +312,4 @@ TEST(ConvolutionOperation, WhatOneDnnCannotDoIsAnErrorThatNamesTheStep) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::convolution_operation_test

@@ -6,8 +6,7 @@
 #include "gradient_harness.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::dropout_gradient_test {
 
 using test::GradientProblem;
 using test::GradientResult;
@@ -168,5 +167,4 @@ TEST_P(DropoutRate, IsMetAndWhatIsKeptMakesUpForIt) {
 
 INSTANTIATE_TEST_SUITE_P(Rates, DropoutRate, testing::Values(0.0f, 0.1f, 0.2f, 0.5f, 0.9f));
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::dropout_gradient_test

@@ -14,8 +14,7 @@
 #include "support/npy.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::golden_test {
 
 namespace fs = std::filesystem;
 using test::Npy;
@@ -150,5 +149,4 @@ TEST(Golden, TheDoubleReferenceIsTheSameFunction) {
   for (std::size_t k = 0; k < y.size(); ++k) EXPECT_NEAR(y[k], golden.row(0)[k], 1e-6) << k;
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::golden_test

@@ -6,8 +6,7 @@
 #include "gradient_harness.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::gradient_check_test {
 
 using ::testing::Contains;
 using ::testing::Each;
@@ -105,5 +104,4 @@ INSTANTIATE_TEST_SUITE_P(Modes, GradientCheck,
                            return spec.param == BatchNormMode::kFrozen ? "Frozen" : "Trainable";
                          });
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::gradient_check_test

@@ -6,8 +6,7 @@
 #include "engraft/graph/graph_builder.h"
 #include "engraft/graph/mobilenet_v2.h"
 
-namespace engraft {
-namespace {
+namespace engraft::gradient_flow_test {
 
 /// A graph as back-propagation sees it, asked by the names of nodes.
 class Flow {
@@ -311,5 +310,4 @@ TEST(SharedGradients, EveryResidualOfMobileNetV2WithFoldedBatchNorm) {
   EXPECT_EQ(additions, 10);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::gradient_flow_test

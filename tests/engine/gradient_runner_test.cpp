@@ -8,8 +8,7 @@
 #include "gradient_networks.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::gradient_runner_test {
 
 using test::expect_error;
 using test::GradientProblem;
@@ -305,5 +304,4 @@ TEST(TrainableBatchNorm, KeepsSmallVariancesBesideLargeMeans) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::gradient_runner_test

@@ -5,8 +5,7 @@
 #include "gradient_harness.h"
 #include "gradient_networks.h"
 
-namespace engraft {
-namespace {
+namespace engraft::gradient_test {
 
 using test::expect_right_gradients;
 using test::gradient_problem;
@@ -252,5 +251,4 @@ INSTANTIATE_TEST_SUITE_P(Modes, BatchNormGradient,
                            return spec.param == BatchNormMode::kFrozen ? "Frozen" : "Trainable";
                          });
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::gradient_test

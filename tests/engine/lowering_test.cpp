@@ -8,8 +8,7 @@
 #include "engraft/graph/surgery.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::lowering_test {
 
 using ::testing::ElementsAre;
 
@@ -148,5 +147,4 @@ TEST(Lowering, MobileNetV2BecomesOneStepForEachConvolution) {
   EXPECT_EQ(in_place, 10);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::lowering_test

@@ -16,8 +16,7 @@
 #include "engraft/graph/surgery.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::memory_test {
 
 TEST(MemoryLayout, BuffersThatFollowEachOtherShareMemory) {
   const Buffer buffers[] = {{.bytes = 100, .first_step = 0, .last_step = 1},
@@ -143,5 +142,4 @@ TEST(WorkspaceLayout, ValuesThatCrossStagesHaveAPlaceForEachPicture) {
   EXPECT_LT(layout.bytes(), std::size_t{12} << 20);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::memory_test

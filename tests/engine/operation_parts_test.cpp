@@ -11,8 +11,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::operation_parts_test {
 
 using test::block;
 using test::BlockSpec;
@@ -221,5 +220,4 @@ INSTANTIATE_TEST_SUITE_P(
         StepCase{"ABatchOfConvolutions", convolution_on({4, 5, 9}, 96, Bias::kAdded), 2, 4}),
     [](const auto& spec) { return std::string(spec.param.name); });
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::operation_parts_test

@@ -7,8 +7,7 @@
 #include "engraft/kernels/reference/vector.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::other_operation_test {
 
 using test::random_values;
 using test::run_step;
@@ -222,5 +221,4 @@ TEST(GlobalAveragePoolOperation, IsWithinRoundingOfTheReferenceForAnyNumberOfThr
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::other_operation_test

@@ -15,8 +15,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::plan_test {
 
 using test::expect_error;
 using test::expect_reference;
@@ -296,5 +295,4 @@ TEST(PlanErrors, AnotherPlansWorkspaceIsUsage) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::plan_test

@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::quantized_plan_test {
 
 using test::block;
 using test::random_values;
@@ -229,5 +228,4 @@ TEST_F(QuantizedPlan, AnExceptionOfThePicturesComesThrough) {
                      [&] { static_cast<void>(calibrate(graph_, weights_, 3, stops, pool)); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::quantized_plan_test

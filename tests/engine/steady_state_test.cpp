@@ -12,8 +12,7 @@
 
 #ifndef ENGRAFT_OTHER_ALLOCATOR
 
-namespace engraft {
-namespace {
+namespace engraft::steady_state_test {
 
 long page_faults() {
   rusage usage{};
@@ -71,7 +70,6 @@ TEST_P(SteadyState, ManyPicturesAllocateNoMoreThanFew) {
 
 INSTANTIATE_TEST_SUITE_P(Threads, SteadyState, testing::Values(1, 2));
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::steady_state_test
 
 #endif

@@ -9,8 +9,7 @@
 #include "engraft/base/error.h"
 #include "engraft/base/rng.h"
 
-namespace engraft {
-namespace {
+namespace engraft::metrics_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -258,5 +257,4 @@ TEST(Evaluate, RefusesLabelsThatAreNoClass) {
   expect_usage_error(Tensor(Shape{1, 3}), {-1}, 3, "label -1");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::metrics_test

@@ -6,8 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace engraft {
-namespace {
+namespace engraft::half_test {
 
 TEST(Half, EveryOneComesBackBitForBit) {
   for (std::uint32_t bits = 0; bits <= 0xffffu; ++bits) {
@@ -49,5 +48,4 @@ TEST(Half, KnownValues) {
   EXPECT_TRUE(std::isnan(half_to_float(float_to_half(std::nanf("")))));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::half_test

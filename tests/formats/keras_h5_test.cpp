@@ -14,8 +14,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::keras_h5_test {
 
 using test::KerasLayout;
 using test::random_mobilenet;
@@ -329,5 +328,4 @@ TEST(KerasErrors, TheLibraryPrintsNothingAndLeavesHdf5sSettingAlone) {
   EXPECT_NE(after, nullptr);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::keras_h5_test

@@ -10,8 +10,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::keras_hostile_test {
 
 using test::H5Writer;
 using test::TemporaryFolder;
@@ -337,5 +336,4 @@ TEST(KerasConfig, NestingDoesNotUseUpTheStack) {
   EXPECT_FALSE(parse_keras_config(std::string(kDepth, '[') + std::string(kDepth, ']')).image_size);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::keras_hostile_test

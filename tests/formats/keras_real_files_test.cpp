@@ -6,8 +6,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::keras_real_files_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -82,5 +81,4 @@ TEST(RealKerasFile, EveryFloatDatasetIsReadUnderLayerAndWeight) {
   EXPECT_EQ(weights.at("conv_dw_1/depthwise_kernel").shape(), (Shape{3, 3, 8, 1}));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::keras_real_files_test

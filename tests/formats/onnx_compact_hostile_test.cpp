@@ -9,8 +9,7 @@
 #include "engraft/formats/onnx_compact.h"
 #include "onnx_damage.h"
 
-namespace engraft {
-namespace {
+namespace engraft::onnx_compact_hostile_test {
 
 using namespace onnx_format;
 using test::node;
@@ -217,5 +216,4 @@ INSTANTIATE_TEST_SUITE_P(
                [](Model& m) { node(m, "fc").set_input(1, "fc/kernel/int8"); }}),
     test::name_of_change);
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::onnx_compact_hostile_test

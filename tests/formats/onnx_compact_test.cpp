@@ -15,8 +15,7 @@
 #include "onnx_messages.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::onnx_compact_test {
 
 using namespace onnx_format;
 using test::kernels_model;
@@ -236,5 +235,4 @@ TEST(ToInt8, ScalesThatCanBeUsed) {
   for (const float scale : {1.0f, 1e-38f, 1e-45f, 1e36f}) EXPECT_TRUE(usable_scale(scale)) << scale;
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::onnx_compact_test

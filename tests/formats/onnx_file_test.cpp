@@ -9,8 +9,7 @@
 #include "networks.h"
 #include "onnx_messages.h"
 
-namespace engraft {
-namespace {
+namespace engraft::onnx_file_test {
 
 using test::gated_model;
 using test::node;
@@ -156,5 +155,4 @@ INSTANTIATE_TEST_SUITE_P(Sizes, KernelLayout,
                                          Extents{1, 16, 17}, Extents{1, 33, 31}, Extents{9, 1, 40},
                                          Extents{25, 5, 5}, Extents{1, 0, 4}, Extents{0, 4, 4}));
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::onnx_file_test

@@ -8,8 +8,7 @@
 #include "onnx_damage.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::onnx_hostile_test {
 
 using test::node;
 using test::parse;
@@ -309,5 +308,4 @@ TEST(OtherOnnx, OfOtherProgramsIsRefusedByName) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::onnx_hostile_test

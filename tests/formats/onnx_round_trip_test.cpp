@@ -10,8 +10,7 @@
 #include "networks.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::onnx_round_trip_test {
 
 using test::random_mobilenet;
 using test::with_random_weights;
@@ -338,5 +337,4 @@ TEST(WriteOnnx, RefusesPreprocessingThatIsNotFinite) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::onnx_round_trip_test

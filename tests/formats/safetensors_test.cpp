@@ -14,8 +14,7 @@
 #include "support/random_values.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::safetensors_test {
 
 using test::expect_error;
 using test::random_values;
@@ -440,5 +439,4 @@ TEST(SafetensorsErrors, AFolderThatCannotBeWrittenToIsIo) {
                [&] { write_safetensors(folder / "file" / "c.safetensors", small_file()); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::safetensors_test

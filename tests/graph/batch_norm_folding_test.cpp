@@ -14,8 +14,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::batch_norm_folding_test {
 
 using test::expect_error;
 using test::random_values;
@@ -306,5 +305,4 @@ TEST(FoldBatchNorm, ADamagedVarianceIsNamedWithItsParameterAndChannel) {
                [&] { static_cast<void>(fold_batch_norm(network)); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::batch_norm_folding_test

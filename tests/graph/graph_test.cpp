@@ -9,8 +9,7 @@
 #include "engraft/graph/weights.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::graph_test {
 
 using ::testing::HasSubstr;
 
@@ -126,5 +125,4 @@ TEST(Weights, NameTheMissingParameter) {
                      [&] { static_cast<void>(weights.share("Conv1/kernel")); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::graph_test

@@ -8,8 +8,7 @@
 #include "engraft/graph/shape_inference.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::mobilenet_v2_test {
 
 using ::testing::HasSubstr;
 
@@ -236,5 +235,4 @@ TEST(MakeDivisible, RoundsToEightsAndNeverLosesMoreThanATenth) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::mobilenet_v2_test

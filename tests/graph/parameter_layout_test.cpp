@@ -8,8 +8,7 @@
 #include "support/errors.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::parameter_layout_test {
 
 using test::expect_error;
 using ::testing::AllOf;
@@ -139,5 +138,4 @@ TEST(ParameterLayout, WeightsThatLackAParameterOrHaveAnotherShapeAreRefused) {
                [&] { static_cast<void>(layout.gather(Weights())); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::parameter_layout_test

@@ -9,8 +9,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::parting_test {
 
 using test::expect_error;
 using test::Interpreter;
@@ -153,5 +152,4 @@ TEST(PartingBefore, WhereTheInputIsReadThroughoutItIsTheInput) {
   for (std::size_t node = 0; node < 3; ++node) EXPECT_EQ(parting_before(graph, node), 0);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::parting_test

@@ -8,8 +8,7 @@
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/surgery.h"
 
-namespace engraft {
-namespace {
+namespace engraft::random_weights_test {
 
 Graph small() {
   return mobilenet_v2({.width = 0.35f, .image_size = 96, .classes = 7});
@@ -55,5 +54,4 @@ TEST(RandomWeights, DenseStaysWithinGlorotLimits) {
   EXPECT_GT(std::ranges::max(values), 0.99f * limit);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::random_weights_test

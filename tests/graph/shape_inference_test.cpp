@@ -7,8 +7,7 @@
 #include "engraft/graph/graph_builder.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::shape_inference_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -270,5 +269,4 @@ TEST(ParameterShapes, RefuseOneNameInTwoShapes) {
                      [&] { static_cast<void>(parameter_shapes(graph)); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::shape_inference_test

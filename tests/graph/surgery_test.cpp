@@ -13,17 +13,15 @@
 #include "support/errors.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::surgery_test {
 
 using test::Interpreter;
-using test::random_weights;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Network small_base(std::uint64_t seed = 1) {
   Graph graph = mobilenet_v2({.width = 0.1f, .image_size = 32, .classes = 10});
-  Weights weights = random_weights(graph, seed);
+  Weights weights = test::random_weights(graph, seed);
   return {std::move(graph), std::move(weights)};
 }
 
@@ -33,7 +31,7 @@ Network head(std::int64_t inputs, std::int64_t classes) {
   x = builder.dense("head", x, classes);
   x = builder.apply(Op::kSoftmax, "head_softmax", x);
   Graph graph = builder.finish(x);
-  Weights weights = random_weights(graph, 2);
+  Weights weights = test::random_weights(graph, 2);
   return {std::move(graph), std::move(weights)};
 }
 
@@ -139,7 +137,7 @@ TEST(Graft, ReplacesAHeadOfTheSameName) {
   GraphBuilder builder({1280});
   const ValueId logits = builder.dense(std::string(kLogitsValue), builder.input(), 2);
   Graph top = builder.finish(logits);
-  Weights weights = random_weights(top);
+  Weights weights = test::random_weights(top);
   const Network joined = graft(base, {std::move(top), std::move(weights)});
   EXPECT_EQ(joined.graph.shape(joined.graph.find(kLogitsValue)), (Shape{2}));
 }
@@ -217,7 +215,7 @@ TEST(FoldBatchNorm, FoldsIntoADenseLayerToo) {
   ValueId x = builder.dense("d", builder.input(), 4);
   x = builder.batch_norm("b", x, 1e-3f);
   Network network{builder.finish(x), {}};
-  network.weights = random_weights(network.graph);
+  network.weights = test::random_weights(network.graph);
   const Network folded = fold_batch_norm(network);
   EXPECT_EQ(folded.graph.nodes().size(), 1u);
   expect_near(run(folded.graph, folded.weights), run(network.graph, network.weights), 1e-6);
@@ -229,7 +227,7 @@ TEST(FoldBatchNorm, KeepsANormThatHasNothingToFoldInto) {
   x = builder.apply(Op::kRelu, "r", x);
   x = builder.batch_norm("second", x, 1e-3f);
   Network network{builder.finish(x), {}};
-  network.weights = random_weights(network.graph);
+  network.weights = test::random_weights(network.graph);
   const Network folded = fold_batch_norm(network);
   EXPECT_EQ(folded.graph, network.graph);
   EXPECT_EQ(&folded.weights.at("first/gamma"), &network.weights.at("first/gamma"));
@@ -240,7 +238,7 @@ TEST(FoldBatchNorm, KeepsANormWhoseInputIsReadElsewhere) {
   const ValueId conv = builder.conv("c", builder.input(), {.channels = 2, .kernel = 3});
   const ValueId norm = builder.batch_norm("b", conv, 1e-3f);
   Network network{builder.finish(builder.add("a", conv, norm)), {}};
-  network.weights = random_weights(network.graph);
+  network.weights = test::random_weights(network.graph);
   const Network folded = fold_batch_norm(network);
   EXPECT_EQ(folded.graph, network.graph);
 
@@ -255,7 +253,7 @@ TEST(FoldBatchNorm, OnlyTheFirstOfTwoNormsFolds) {
   x = builder.batch_norm("b1", x, 1e-3f);
   x = builder.batch_norm("b2", x, 1e-3f);
   Network network{builder.finish(x), {}};
-  network.weights = random_weights(network.graph);
+  network.weights = test::random_weights(network.graph);
   const Network folded = fold_batch_norm(network);
   ASSERT_EQ(folded.graph.nodes().size(), 2u);
   EXPECT_EQ(folded.graph.nodes()[1].name, "b2");
@@ -279,7 +277,7 @@ TEST(FoldBatchNorm, AKernelSharedByTwoLayersFoldsIntoEachApart) {
   };
   const ValueId first = norm("n1", conv("c1", 0));
   graph.set_output(norm("n2", conv("c2", first)));
-  Network network{graph, random_weights(graph)};
+  Network network{graph, test::random_weights(graph)};
   // A parameter that already has the name a folded one would take.
   network.weights.set("c2/folded_kernel", Tensor(Shape{1}));
   const Network folded = fold_batch_norm(network);
@@ -303,7 +301,7 @@ TEST(FoldBatchNorm, KeepsTheFunctionOfAGatedBlock) {
   gate = builder.apply(Op::kHardSigmoid, "g", gate);
   x = builder.batch_norm("b2", builder.multiply("m", x, gate), 1e-3f);
   Network network{builder.finish(x), {}};
-  network.weights = random_weights(network.graph);
+  network.weights = test::random_weights(network.graph);
   const Network folded = fold_batch_norm(network);
   EXPECT_EQ(folded.graph.nodes().size(), network.graph.nodes().size() - 1);  // b2 has no kernel
   check_weights(folded.graph, folded.weights);
@@ -432,5 +430,4 @@ TEST(Fingerprint, DoesNotSeeNames) {
   EXPECT_EQ(dense("a"), dense("b"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::surgery_test

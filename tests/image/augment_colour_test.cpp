@@ -11,8 +11,7 @@
 #include "pictures.h"
 #include "small_pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augment_colour_test {
 
 using ::testing::ElementsAre;
 
@@ -202,5 +201,4 @@ TEST(Sharpen, BlendsWithTheSmoothedPicture) {
   EXPECT_EQ(thin, noise(2, 50));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augment_colour_test

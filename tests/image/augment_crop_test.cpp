@@ -12,8 +12,7 @@
 #include "pictures.h"
 #include "small_pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augment_crop_test {
 
 constexpr ResizeMode kModes[] = {ResizeMode::kSquash, ResizeMode::kCrop, ResizeMode::kPad};
 
@@ -123,5 +122,4 @@ TEST(FitView, KeepsItsBitsForGood) {
   EXPECT_EQ(hash, 17329348838823795493u);
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augment_crop_test

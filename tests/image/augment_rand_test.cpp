@@ -9,8 +9,7 @@
 #include "pictures.h"
 #include "small_pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augment_rand_test {
 
 using ::testing::ElementsAre;
 
@@ -170,5 +169,4 @@ TEST(RandAugment, NoOperationsLeaveThePictureAndTheGenerator) {
   EXPECT_EQ(rng.next_u32(), other.next_u32());
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augment_rand_test

@@ -8,8 +8,7 @@
 #include "engraft/image/augment.h"
 #include "expect_error.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augment_settings_test {
 
 using ::testing::HasSubstr;
 
@@ -156,5 +155,4 @@ TEST(AugmentationSummary, SaysWhatIsOnInALine) {
             "grey (10 %), RandAugment 2 × 9, erasing (25 %), mixup 0.2, cutmix 1");
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augment_settings_test

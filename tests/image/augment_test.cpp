@@ -12,8 +12,7 @@
 #include "pictures.h"
 #include "small_pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augment_test {
 
 constexpr ResizeMode kModes[] = {ResizeMode::kSquash, ResizeMode::kCrop, ResizeMode::kPad};
 
@@ -251,5 +250,4 @@ TEST(Augment, ToSwitchAPartOnLeavesTheOthersChoices) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augment_test

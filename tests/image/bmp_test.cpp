@@ -5,8 +5,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::bmp_test {
 
 /// pixels as rgb triples, read from the decoded picture row by row.
 std::vector<int> values(const Image& image) {
@@ -222,5 +221,4 @@ TEST(Bmp, EmbeddedJpegIsUnsupportedNotBroken) {
   });
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::bmp_test

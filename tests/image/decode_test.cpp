@@ -10,8 +10,7 @@
 #include "pictures.h"
 #include "support/test_data.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::decode_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -190,5 +189,4 @@ TEST(ReadImage, DoesNotAskTheName) {
   EXPECT_EQ(read_image(folder / "actually_png.jpg"), picture);
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::decode_test

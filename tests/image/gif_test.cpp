@@ -5,8 +5,7 @@
 #include "other_formats.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::gif_test {
 
 const std::vector<std::array<std::uint8_t, 3>> kPalette{
     {10, 20, 30}, {200, 0, 0}, {0, 200, 0}, {0, 0, 200}};
@@ -91,5 +90,4 @@ TEST(Gif, AHugePromiseIsRefusedByItsHeader) {
   EXPECT_NE(message.find("65500 × 65500"), message.npos) << message;
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::gif_test

@@ -10,8 +10,7 @@
 #include "other_formats.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::hostile_test {
 
 struct Sample {
   const char* name;
@@ -129,5 +128,4 @@ TEST(HostilePictures, OfNothingButASignatureAreErrors) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::hostile_test

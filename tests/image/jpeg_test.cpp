@@ -10,8 +10,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::jpeg_test {
 
 using ::testing::HasSubstr;
 
@@ -188,5 +187,4 @@ TEST(EncodeJpeg, RefusesWhatCannotBeWritten) {
   expect_error(ErrorKind::kUsage, [&] { (void)encode_jpeg(wrong, 90); });
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::jpeg_test

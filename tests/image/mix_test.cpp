@@ -11,8 +11,7 @@
 #include "pictures.h"
 #include "support/random_values.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::mix_test {
 
 constexpr Size kSize{.width = 24, .height = 16};
 constexpr std::size_t kValues = 3 * 24 * 16;
@@ -213,5 +212,4 @@ TEST(ApplyMix, RefusesWhatDoesNotFit) {
   expect_error(ErrorKind::kUsage, [&] { (void)apply_mix(blend, noise(4, 4), noise(4, 5)); });
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::mix_test

@@ -9,8 +9,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::png_test {
 
 using ::testing::HasSubstr;
 
@@ -211,5 +210,4 @@ TEST(EncodePng, RefusesAnEmptyPicture) {
   expect_error(ErrorKind::kUsage, [] { (void)encode_png(Image()); });
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::png_test

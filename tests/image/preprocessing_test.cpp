@@ -11,8 +11,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::preprocessing_test {
 
 using ::testing::HasSubstr;
 
@@ -51,7 +50,7 @@ TEST(PreprocessingJson, IsOneStableLine) {
 }
 
 TEST(PreprocessingJson, RefusesWhatItDoesNotUnderstand) {
-  const std::string good = to_json({});
+  const std::string good = to_json(Preprocessing{});
   const auto with = [&](std::string_view from, std::string_view to) {
     std::string text = good;
     const std::size_t at = text.find(from);
@@ -261,5 +260,4 @@ TEST_P(Views, WorkOnEveryShape) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::preprocessing_test

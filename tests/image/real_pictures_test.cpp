@@ -6,8 +6,7 @@
 #include "pictures.h"
 #include "support/test_data.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::real_pictures_test {
 
 namespace fs = std::filesystem;
 
@@ -65,5 +64,4 @@ TEST(RealPictures, AShrunkenDecodeLooksTheSameAfterFitting) {
   EXPECT_GE(shrunken, 1);
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::real_pictures_test

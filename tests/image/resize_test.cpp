@@ -8,8 +8,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::resize_test {
 
 double triangle(double x) {
   return std::abs(x) < 1 ? 1 - std::abs(x) : 0;
@@ -241,5 +240,4 @@ TEST(FlipHorizontal, TwiceIsNothing) {
   EXPECT_EQ(flip_horizontal(image), as_stored(image, 2));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::resize_test

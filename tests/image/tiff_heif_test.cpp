@@ -5,8 +5,7 @@
 #include "other_formats.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::tiff_heif_test {
 
 constexpr int kMinIsBlack = 1, kMinIsWhite = 0, kRgb = 2, kPalette = 3, kSeparated = 5;
 
@@ -176,5 +175,4 @@ TEST_P(Heif, TheLimitHolds) {
   expect_error(ErrorKind::kBadInput, [&] { (void)decode_image(bytes, {.max_pixels = 64 * 63}); });
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::tiff_heif_test

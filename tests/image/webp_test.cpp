@@ -5,8 +5,7 @@
 #include "expect_error.h"
 #include "pictures.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::webp_test {
 
 using ::testing::HasSubstr;
 
@@ -129,5 +128,4 @@ TEST(Webp, EveryTruncationIsAnError) {
               HasSubstr("truncated"));
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::webp_test

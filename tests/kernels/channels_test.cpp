@@ -5,8 +5,7 @@
 #include "simd_fixture.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::channels_test {
 
 using test::Guarded;
 using test::is_open;
@@ -271,5 +270,4 @@ TEST_P(Channels, AThousandthOffWouldBeNoticed) {
   EXPECT_TRUE(expected.notices_a_thousandth(sums));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::channels_test

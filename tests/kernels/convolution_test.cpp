@@ -6,8 +6,7 @@
 #include "engraft/kernels/reference/vector.h"
 #include "support/random_values.h"
 
-namespace engraft::reference {
-namespace {
+namespace engraft::reference::convolution_test {
 
 using test::random_values;
 using ::testing::ElementsAre;
@@ -104,5 +103,4 @@ TEST(ReferenceConvolution, ComplexStepGivesTheDerivativeByEveryInput) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::reference
+}  // namespace engraft::reference::convolution_test

@@ -5,8 +5,7 @@
 #include "simd_fixture.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::depthwise_backward_test {
 
 using test::activations;
 using test::Guarded;
@@ -221,5 +220,4 @@ TEST_P(DepthwiseBackwardKernel, AThousandthOffWouldBeNoticed) {
   EXPECT_TRUE(expected.dx.notices_a_thousandth(dx));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::depthwise_backward_test

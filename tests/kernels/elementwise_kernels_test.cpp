@@ -5,8 +5,7 @@
 #include "simd_fixture.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::elementwise_kernels_test {
 
 using test::Guarded;
 using test::is_open;
@@ -211,5 +210,4 @@ TEST_P(Elementwise, AClosedGateStopsNanAndInfinity) {
   EXPECT_EQ(dy, std::vector<float>(20, 0.0F));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::elementwise_kernels_test

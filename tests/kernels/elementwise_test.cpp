@@ -7,8 +7,7 @@
 
 #include "support/random_values.h"
 
-namespace engraft::reference {
-namespace {
+namespace engraft::reference::elementwise_test {
 
 using Complex = std::complex<double>;
 using ::testing::ElementsAre;
@@ -109,5 +108,4 @@ TEST(ReferenceElementwise, AddIsValueByValue) {
   EXPECT_THAT(add(all(a), all(b)), ElementsAre(1.5f, 0.0f));
 }
 
-}  // namespace
-}  // namespace engraft::reference
+}  // namespace engraft::reference::elementwise_test

@@ -5,8 +5,7 @@
 #include "inverted_residual_cases.h"
 #include "inverted_residual_gradients.h"
 
-namespace engraft {
-namespace {
+namespace engraft::inverted_residual_backward_test {
 
 using test::block_of;
 using test::Dx;
@@ -271,5 +270,4 @@ TEST_P(InvertedResidualBackwardBits, OfTheWeightsAreTheSameWithAndWithoutInputGr
   });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::inverted_residual_backward_test

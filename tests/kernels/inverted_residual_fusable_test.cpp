@@ -6,8 +6,7 @@
 
 #include "inverted_residual_cases.h"
 
-namespace engraft {
-namespace {
+namespace engraft::inverted_residual_fusable_test {
 
 using test::block_of;
 using test::Shape;
@@ -125,5 +124,4 @@ INSTANTIATE_TEST_SUITE_P(
         Misfit{"FewerColumnsThanA3x3ExpansionGives", kStem, [](Block& b) { b.in_width = 10; }}),
     misfit_name);
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::inverted_residual_fusable_test

@@ -4,8 +4,7 @@
 
 #include "inverted_residual_cases.h"
 
-namespace engraft {
-namespace {
+namespace engraft::inverted_residual_test {
 
 using test::block_of;
 using test::CacheLines;
@@ -381,5 +380,4 @@ TEST_P(InvertedResidualKernel, ANanInTheInputShowsWhereverAWindowSeesItAndNowher
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::inverted_residual_test

@@ -5,8 +5,7 @@
 #include "simd_fixture.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::pointwise_gradient_test {
 
 using test::Guarded;
 using test::random_values;
@@ -128,5 +127,4 @@ TEST_P(PointwiseGradient, AThousandthOffWouldBeNoticed) {
   EXPECT_TRUE(expected.notices_a_thousandth(dw));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::pointwise_gradient_test

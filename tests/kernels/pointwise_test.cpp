@@ -7,8 +7,7 @@
 
 #include "inverted_residual_cases.h"
 
-namespace engraft {
-namespace {
+namespace engraft::pointwise_test {
 
 using test::CacheLines;
 using test::ExactSums;
@@ -323,5 +322,4 @@ TEST_P(PointwiseKernel, ANanInAWeightOrBiasShowsInItsChannelAndNowhereElse) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::pointwise_test

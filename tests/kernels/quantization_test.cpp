@@ -8,8 +8,7 @@
 
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::quantization_test {
 
 float real(const ByteRange& range, float byte) {
   return range.scale * (byte - range.zero_point);
@@ -75,5 +74,4 @@ TEST(QuantizedChannel, TheFactorKeepsEverySumWithinThirtyTwoBits) {
   EXPECT_LT(most * channel.factor(1e-30F), std::numeric_limits<std::int32_t>::max());
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::quantization_test

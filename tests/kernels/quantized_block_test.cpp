@@ -9,8 +9,7 @@
 #include "engraft/kernels/quantization.h"
 #include "inverted_residual_cases.h"
 
-namespace engraft {
-namespace {
+namespace engraft::quantized_block_test {
 
 using test::block_of;
 using test::CacheLines;
@@ -349,5 +348,4 @@ TEST(QuantizedBlock, IsThereForExpansionsByFoursWhoseValuesAreNotNegative) {
   EXPECT_FALSE(is_quantizable(block_of({.in = 8, .expanded = 17})));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::quantized_block_test

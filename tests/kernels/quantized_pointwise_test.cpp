@@ -8,8 +8,7 @@
 #include "engraft/kernels/quantization.h"
 #include "inverted_residual_cases.h"
 
-namespace engraft {
-namespace {
+namespace engraft::quantized_pointwise_test {
 
 using test::CacheLines;
 using test::Guarded;
@@ -150,5 +149,4 @@ TEST(QuantizedPointwise, IsThereForChannelsInFours) {
   EXPECT_FALSE(is_quantizable(Pointwise{.in = 6, .out = 1000}));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::quantized_pointwise_test

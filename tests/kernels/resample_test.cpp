@@ -5,8 +5,7 @@
 #include "engraft/kernels/reference/resample.h"
 #include "simd_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::resample_test {
 
 using test::Guarded;
 using test::GuardedArray;
@@ -209,5 +208,4 @@ TEST(ResampleReference, IsTheFormula) {
 
 ENGRAFT_INSTANTIATE_SIMD_TESTS(Resample);
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::resample_test

@@ -7,8 +7,7 @@
 
 #include "support/random_values.h"
 
-namespace engraft::reference {
-namespace {
+namespace engraft::reference::vector_test {
 
 using test::random_values;
 using Complex = std::complex<double>;
@@ -61,5 +60,4 @@ TEST(ReferenceVector, ComplexStepGivesSoftmaxsJacobian) {
   }
 }
 
-}  // namespace
-}  // namespace engraft::reference
+}  // namespace engraft::reference::vector_test

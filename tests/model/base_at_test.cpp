@@ -7,8 +7,7 @@
 #include "engraft/model/model.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::base_at_test {
 
 using test::expect_error;
 using test::small_model;
@@ -83,5 +82,4 @@ TEST(BaseAt, LevelsHaveNames) {
   EXPECT_EQ(name_of(FeatureLevel::kProbabilities), "probabilities");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::base_at_test

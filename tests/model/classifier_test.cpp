@@ -13,8 +13,7 @@
 #include "engraft/image/encode.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::classifier_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -232,5 +231,4 @@ TEST_F(Classifying, ImpossibleThreadsAreRefused) {
   });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::classifier_test

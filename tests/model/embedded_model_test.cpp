@@ -11,8 +11,7 @@
 #include "engraft/zoo/zoo.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::embedded_model_test {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
@@ -135,5 +134,4 @@ TEST(CompactModel, OfTheRealNetworkChangesFewAnswers) {
   EXPECT_LE(changed, 2);  // 4 of all 200
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::embedded_model_test

@@ -8,8 +8,7 @@
 #include "../support/test_data.h"
 #include "engraft/model/model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::imagenet_classes_test {
 
 TEST(ImagenetClasses, AreAThousandDistinctNamesInSynsetOrder) {
   ASSERT_EQ(imagenet_labels().size(), 1000u);
@@ -46,5 +45,4 @@ TEST(ImagenetClasses, AgreeWithKerasButForTheNamesakes) {
   EXPECT_THAT(different, testing::ElementsAre(134, 517, 638, 639));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::imagenet_classes_test

@@ -13,8 +13,7 @@
 #include "engraft/model/classifier.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::int8_model_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -170,5 +169,4 @@ TEST_F(Int8Model, CalibrationSpreadsOverThePicturesAndPassesOverBadOnes) {
   expect_error(ErrorKind::kBadInput, HasSubstr("none could be read"), [&] { (void)of({}); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::int8_model_test

@@ -10,8 +10,7 @@
 #include "engraft/model/model.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::model_file_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -213,5 +212,4 @@ TEST_F(ModelFile, AnotherSizeThanItWasMadeForIsAUsageError) {
                [&] { (void)load_model(path, {.image_size = 224}); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::model_file_test

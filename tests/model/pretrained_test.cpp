@@ -11,8 +11,7 @@
 #include "engraft/model/classifier.h"
 #include "small_model.h"
 
-namespace engraft {
-namespace {
+namespace engraft::pretrained_test {
 
 namespace fs = std::filesystem;
 
@@ -127,5 +126,4 @@ TEST(Pretrained, OtherNetworksAndFormatsAreRefusedByName) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::pretrained_test

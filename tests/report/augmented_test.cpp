@@ -5,8 +5,7 @@
 #include "markup.h"
 #include "sample_record.h"
 
-namespace engraft::test {
-namespace {
+namespace engraft::test::augmented_test {
 
 constexpr std::uint32_t kOriginal = 0x20A040, kView = 0xA020C0;
 
@@ -137,5 +136,4 @@ TEST(Augmented, OutlivesWhatItShows) {
   EXPECT_GT(count_pixels(painted(drawing, 1), kView), 10000);
 }
 
-}  // namespace
-}  // namespace engraft::test
+}  // namespace engraft::test::augmented_test

@@ -5,8 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace engraft {
-namespace {
+namespace engraft::axis_test {
 
 using testing::DoubleEq;
 using testing::ElementsAre;
@@ -137,5 +136,4 @@ TEST(Axis, AnOrdinaryFallFromAHighStartIsShownWhole) {
   EXPECT_GE(axis_top(losses), 2.4);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::axis_test

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace engraft {
-namespace {
+namespace engraft::distill_report_test {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -68,5 +67,4 @@ TEST(DistillReport, DrawsASinglePointAndNone) {
   EXPECT_GT(to_png(distill_curves({})).size(), 100u);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distill_report_test

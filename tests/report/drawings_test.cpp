@@ -8,8 +8,7 @@
 #include "markup.h"
 #include "sample_record.h"
 
-namespace engraft {
-namespace {
+namespace engraft::drawings_test {
 
 using namespace test;
 
@@ -256,5 +255,4 @@ TEST(Predictions, SvgCarriesPhotographsAsJpeg) {
   EXPECT_THAT(svg, testing::Not(testing::HasSubstr("data:image/png")));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::drawings_test

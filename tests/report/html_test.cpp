@@ -11,8 +11,7 @@
 #include "markup.h"
 #include "sample_record.h"
 
-namespace engraft {
-namespace {
+namespace engraft::html_test {
 
 using namespace test;
 using testing::HasSubstr;
@@ -205,5 +204,4 @@ TEST(InlineSvg, RefusesWhatIsNoSvg) {
   EXPECT_THROW(static_cast<void>(inline_svg("<svg", {})), Error);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::html_test

@@ -7,8 +7,7 @@
 #include "markup.h"
 #include "sample_record.h"
 
-namespace engraft {
-namespace {
+namespace engraft::rate_curve_test {
 
 using namespace test;
 
@@ -153,5 +152,4 @@ TEST(RateCurve, SameCurveGivesTheSameBytesAndOutlivesIt) {
   EXPECT_GT(count_pixels(painted(drawing), kBlue), 400);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::rate_curve_test

@@ -20,8 +20,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::tensorboard_test {
 
 using test::expect_error;
 using test::TemporaryFolder;
@@ -393,5 +392,4 @@ TEST(TensorBoard, AFullDiskLeavesWholeRecords) {
   EXPECT_EQ(all[2].step, 3);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::tensorboard_test

@@ -7,8 +7,7 @@
 #include "engraft/base/utf8.h"
 #include "engraft/report/canvas.h"
 
-namespace engraft {
-namespace {
+namespace engraft::text_test {
 
 TEST(Text, KeepsGoodUtf8AsItIs) {
   EXPECT_EQ(clean_text("Größe, тарелка, 汉字, 🍽"),
@@ -92,5 +91,4 @@ TEST_F(FitTest, LeavesTheContextUsableAfterBadBytes) {
   EXPECT_GT(text_width(scratch_.get(), "good", style_), 0);  // 0 once a context has failed
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::text_test

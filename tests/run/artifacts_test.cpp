@@ -5,8 +5,7 @@
 
 #include <cmath>
 
-namespace engraft {
-namespace {
+namespace engraft::artifacts_test {
 
 TEST(ResultsCsv, HasARowAnEpoch) {
   const std::vector<EpochResult> history{{.epoch = 1,
@@ -35,5 +34,4 @@ TEST(ResultsCsv, LeavesOutWhatWasNotMeasured) {
   EXPECT_THAT(results_csv(history, {}), ::testing::HasSubstr("\n1,,0,0,0,,,0.0000\n"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::artifacts_test

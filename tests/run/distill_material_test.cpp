@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::distill_material_test {
 
 using test::expect_error;
 using ::testing::ElementsAre;
@@ -199,5 +198,4 @@ TEST_F(DistillMaterialTest, NothingToLearnFromIsAnError) {
                [&] { (void)gather(request("", 0)); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distill_material_test

@@ -25,8 +25,7 @@
 #include "support/test_data.h"
 #include "train/tiny_distillation.h"
 
-namespace engraft {
-namespace {
+namespace engraft::distill_run_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -330,5 +329,4 @@ TEST(DistillCsv, LeavesEmptyWhatWasNotLookedAt) {
   EXPECT_THAT(csv, HasSubstr("\n2,0,0,0,0,,,0.5,0.75,0.00\n"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distill_run_test

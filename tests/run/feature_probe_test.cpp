@@ -7,8 +7,7 @@
 #include "engraft/graph/graph_builder.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::feature_probe_test {
 
 /// The mean colour.
 Network colour_features(int side) {
@@ -79,5 +78,4 @@ TEST(FeatureProbe, RefusesAClassWithTooFewPictures) {
                      [&] { FeatureProbe(stored, given, kNames, pool); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::feature_probe_test

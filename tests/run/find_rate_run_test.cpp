@@ -15,8 +15,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::find_rate_run_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -238,5 +237,4 @@ TEST(RateText, IsWhatOneWouldType) {
   EXPECT_EQ(rate_text(100), "100");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::find_rate_run_test

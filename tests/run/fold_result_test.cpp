@@ -8,8 +8,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fold_result_test {
 
 using test::expect_error;
 using ::testing::HasSubstr;
@@ -112,5 +111,4 @@ TEST(FoldResults, AreRefusedWithProbabilitiesThatAreNone) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fold_result_test

@@ -28,8 +28,7 @@ extern "C" int fsync(int descriptor) {
   return static_cast<int>(::syscall(SYS_fsync, descriptor));
 }
 
-namespace engraft {
-namespace {
+namespace engraft::folders_test {
 
 namespace fs = std::filesystem;
 using ::testing::Contains;
@@ -75,5 +74,4 @@ TEST_F(Folders, FreeNamesCount) {
   EXPECT_EQ(next_free(here_ / "run"), here_ / "run.3");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::folders_test

@@ -7,8 +7,7 @@
 #include "engraft/graph/random_weights.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::memory_plan_test {
 
 using test::expect_error;
 using ::testing::AllOf;
@@ -116,5 +115,4 @@ TEST_F(MemoryPlans, TakeAnOddMicroBatch) {
   EXPECT_EQ(plan(least(3) - 2 * kMegabyte).micro_batch, 1);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::memory_plan_test

@@ -10,8 +10,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::recipe_test {
 
 using nlohmann::json;
 using test::expect_error;
@@ -238,5 +237,4 @@ TEST(Plan, RefusesNumbersThatCannotBe) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::recipe_test

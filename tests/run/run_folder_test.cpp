@@ -15,8 +15,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::run_folder_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -239,5 +238,4 @@ TEST_F(RunFolders, RefuseAPlaceThatIsNone) {
                [&] { const RunFolder folder(parent_ / "file/run"); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::run_folder_test

@@ -5,8 +5,7 @@
 
 #include <vector>
 
-namespace engraft {
-namespace {
+namespace engraft::training_pictures_test {
 
 Digest digest_of(std::string_view text) {
   return sha256(std::as_bytes(std::span(text)));
@@ -45,5 +44,4 @@ TEST(TrainingPictures, WhatIsCutShortIsLeftOut) {
   EXPECT_THAT(decode_training_pictures(""), ::testing::IsEmpty());
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::training_pictures_test

@@ -5,8 +5,7 @@
 
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::training_progress_test {
 
 using test::TinyTraining;
 using ::testing::AllOf;
@@ -109,5 +108,4 @@ TEST_F(TrainingProgresses, CountEpochsOfAHeadAlone) {
   EXPECT_EQ(recorder_.skipped, 3);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::training_progress_test

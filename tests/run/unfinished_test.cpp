@@ -13,8 +13,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::unfinished_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -403,5 +402,4 @@ TEST_F(UnfinishedRuns, RefuseAPlaceThatIsNone) {
                [&] { const UnfinishedRun run(place_ / "file/run", Begin::kAnew, "{}"); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::unfinished_test

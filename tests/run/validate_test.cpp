@@ -8,8 +8,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::validate_test {
 
 using ::testing::StartsWith;
 
@@ -75,5 +74,4 @@ TEST(Validate, WantsRatesThatCanBe) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::validate_test

@@ -8,8 +8,7 @@
 #include "engraft/run/validate.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::validate_tuning_test {
 
 using ::testing::StartsWith;
 
@@ -80,5 +79,4 @@ TEST(ValidateTuning, TakesTheEdges) {
   validate(request);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::validate_tuning_test

@@ -12,8 +12,7 @@
 #include "engraft/image/decode.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::plates_test {
 
 using test::TemporaryFolder;
 
@@ -224,5 +223,4 @@ TEST_F(WritePlates, TellsHowFarItIs) {
   EXPECT_TRUE(progress.ended_);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::plates_test

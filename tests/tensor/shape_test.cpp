@@ -9,8 +9,7 @@
 #include "engraft/base/error.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::shape_test {
 
 TEST(Shape, CountsItsElements) {
   EXPECT_EQ(Shape().elements(), 1) << "a scalar";
@@ -61,5 +60,4 @@ TEST(Shape, PrintsItselfAndCompares) {
   EXPECT_NE((Shape{1, 2}), (Shape{1, 2, 1}));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::shape_test

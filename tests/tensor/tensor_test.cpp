@@ -11,8 +11,7 @@
 #include "engraft/base/error.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::tensor_test {
 
 std::vector<float> counting(std::size_t count) {
   std::vector<float> values(count);
@@ -117,5 +116,4 @@ TEST(Tensor, RefusesAShapeThatOverflows) {
   });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::tensor_test

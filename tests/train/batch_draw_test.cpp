@@ -8,8 +8,7 @@
 
 #include "engraft/train/picture_loss.h"
 
-namespace engraft {
-namespace {
+namespace engraft::batch_draw_test {
 
 using ::testing::ElementsAre;
 
@@ -211,5 +210,4 @@ TEST(PictureLoss, OfProbabilitiesStaysFiniteAtZeroAndShowsNan) {
   EXPECT_TRUE(std::isnan(loss.of_probabilities(std::vector{std::nanf(""), 1.0f}, 0)));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::batch_draw_test

@@ -5,8 +5,7 @@
 #include <atomic>
 #include <thread>
 
-namespace engraft {
-namespace {
+namespace engraft::boundary_cache_test {
 
 using ::testing::Each;
 
@@ -100,5 +99,4 @@ TEST(BoundaryCache, ManyThreadsPutAndFindWholeEntries) {
   EXPECT_GE(hits, kept);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::boundary_cache_test

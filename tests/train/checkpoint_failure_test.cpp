@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "train/checkpoint_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::checkpoint_failure_test {
 
 namespace fs = std::filesystem;
 
@@ -182,5 +181,4 @@ TEST_F(CheckpointFolderTest, AFirstCheckpointThatCannotBeWrittenSaysSo) {
                [&] { nowhere.save("fold2", sample_checkpoint(layouts), layouts.get()); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::checkpoint_failure_test

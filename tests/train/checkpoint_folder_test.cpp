@@ -6,8 +6,7 @@
 #include "support/errors.h"
 #include "train/checkpoint_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::checkpoint_folder_test {
 
 namespace fs = std::filesystem;
 
@@ -210,5 +209,4 @@ TEST_F(CheckpointFolderTest, ADamagedResultIsAnErrorThatNamesIt) {
                [&] { static_cast<void>(checkpoints.result("fold2")); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::checkpoint_folder_test

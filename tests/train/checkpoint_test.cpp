@@ -9,8 +9,7 @@
 #include "support/errors.h"
 #include "train/saved_training.h"
 
-namespace engraft {
-namespace {
+namespace engraft::checkpoint_test {
 
 using test::expect_error;
 using test::expect_same_bits;
@@ -255,5 +254,4 @@ TEST(Checkpoint, EveryFlippedBitIsNoticed) {
   EXPECT_NO_THROW(static_cast<void>(parse_safetensors(bytes, "x", DigestRule::kRequired)));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::checkpoint_test

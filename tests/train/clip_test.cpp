@@ -11,8 +11,7 @@
 #include "support/errors.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::clip_test {
 
 using test::expect_error;
 using test::random_values;
@@ -130,5 +129,4 @@ TEST(Clip, RefusesALargestNormOutOfRange) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::clip_test

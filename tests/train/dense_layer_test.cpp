@@ -6,8 +6,7 @@
 
 #include "engraft/base/rng.h"
 
-namespace engraft {
-namespace {
+namespace engraft::dense_layer_test {
 
 std::vector<float> random_values(std::size_t size, std::uint64_t seed) {
   Rng rng(seed);
@@ -107,5 +106,4 @@ TEST(Dense, NoRowsGiveNoOutputAndNoGradient) {
   EXPECT_EQ(gradients.bias, std::vector<float>(2));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::dense_layer_test

@@ -10,8 +10,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_distillation.h"
 
-namespace engraft {
-namespace {
+namespace engraft::distill_checkpoint_test {
 
 using test::expect_error;
 using test::random_values;
@@ -108,5 +107,4 @@ TEST_F(DistillCheckpoints, RefuseArraysOfAnotherSizeAndReservedMetadata) {
   expect_error(ErrorKind::kUsage, HasSubstr("statistics/"), [&] { (void)file(); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distill_checkpoint_test

@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::distill_loss_test {
 
 using test::expect_error;
 using test::random_values;
@@ -291,5 +290,4 @@ TEST(DistillLoss, RefusesScalesThatDoNotFit) {
   refused({1, std::numeric_limits<float>::infinity(), 1}, "scale is inf");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distill_loss_test

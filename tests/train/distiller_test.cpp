@@ -9,8 +9,7 @@
 #include "support/errors.h"
 #include "train/tiny_distillation.h"
 
-namespace engraft {
-namespace {
+namespace engraft::distiller_test {
 
 using test::expect_error;
 using test::expect_same_state;
@@ -374,5 +373,4 @@ TEST(DistillRate, AWarmupLongerThanTheRunEndsWhereItFalls) {
   EXPECT_FLOAT_EQ(distill_rate(options, 0, 10), 0.2f);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::distiller_test

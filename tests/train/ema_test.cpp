@@ -12,8 +12,7 @@
 #include "support/errors.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::ema_test {
 
 using test::expect_error;
 using test::random_values;
@@ -118,5 +117,4 @@ TEST(Ema, RefusesWhatMakesNoSense) {
   expect_error(ErrorKind::kUsage, HasSubstr("must not be negative"), [&] { ema.set_steps(-1); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::ema_test

@@ -11,8 +11,7 @@
 #include "support/test_data.h"
 #include "train/cached_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::feature_cache_file_test {
 
 namespace fs = std::filesystem;
 using test::digest;
@@ -216,5 +215,4 @@ TEST(FeatureCacheFile, IsOffWhereNoFileCanBe) {
   expect_off("/dev/full/c");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::feature_cache_file_test

@@ -16,8 +16,7 @@
 #include "support/test_data.h"
 #include "train/cached_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::feature_cache_test {
 
 namespace fs = std::filesystem;
 using test::digest;
@@ -213,5 +212,4 @@ TEST(FeatureCache, AnInterruptedProcessLosesTheLastBatchAtMost) {
   EXPECT_THAT(cache.problem(), IsEmpty());
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::feature_cache_test

@@ -14,8 +14,7 @@
 #include "engraft/train/sqlite.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::features_test {
 
 namespace fs = std::filesystem;
 using test::TemporaryFolder;
@@ -368,5 +367,4 @@ TEST_F(ExtractFeatures, ViewsOfAnUnreadablePictureAreAnErrorThatNamesIt) {
   EXPECT_THROW((void)views(0), Error);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::features_test

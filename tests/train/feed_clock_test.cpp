@@ -6,8 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace engraft {
-namespace {
+namespace engraft::feed_clock_test {
 
 TEST(Bottleneck, NamesTheSideThatTakesMore) {
   EXPECT_EQ(bottleneck(0), "mostly the network (100 %)");
@@ -39,5 +38,4 @@ TEST(FeedClock, AddsWhatAllReadersTake) {
   EXPECT_EQ(clock.text(), "mostly reading pictures (100 %)");
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::feed_clock_test

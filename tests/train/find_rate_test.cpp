@@ -10,8 +10,7 @@
 #include "engraft/base/rng.h"
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::find_rate_test {
 
 using test::expect_error;
 using ::testing::HasSubstr;
@@ -300,5 +299,4 @@ TEST(SuggestRate, NamesItsVerdicts) {
   EXPECT_EQ(names.size(), 4u);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::find_rate_test

@@ -10,8 +10,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_epochs_test {
 
 using test::accuracy;
 using test::expect_error;
@@ -168,5 +167,4 @@ TEST(FineTuner, AValidationThatIsNoNumberIsAnError) {
   expect_error(ErrorKind::kBadInput, HasSubstr("epoch 1"), [&] { run(*tuner); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_epochs_test

@@ -9,8 +9,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_parts_test {
 
 using test::distance;
 using test::expect_same_bits;
@@ -211,5 +210,4 @@ TEST(FineTuner, PredictionsAreThoseOfTheNetworkItReturns) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_parts_test

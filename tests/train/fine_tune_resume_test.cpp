@@ -9,8 +9,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_resume_test {
 
 using test::expect_error;
 using test::expect_same_bits;
@@ -175,5 +174,4 @@ TEST_F(Restored, AnotherOptimizersStateIsNoSubstitute) {
   expect_error(ErrorKind::kBadInput, HasSubstr("second_moment"), [&] { rmsprop->restore(sgd); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_resume_test

@@ -7,8 +7,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_stop_test {
 
 using test::expect_error;
 using test::expect_same_bits;
@@ -71,5 +70,4 @@ TEST(FineTuner, PredictHeedsAStop) {
                [&] { (void)tuner->predict(training.spec.validation.pictures); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_stop_test

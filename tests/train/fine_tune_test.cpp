@@ -10,8 +10,7 @@
 #include "train/saved_training.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_test {
 
 using test::accuracy;
 using test::expect_error;
@@ -182,5 +181,4 @@ TEST(FineTuner, MemoryGrowsWithTheBatchAndShrinksWithTheFrozenPart) {
   EXPECT_LT(training_memory(training.network, options, pool), more);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_test

@@ -8,8 +8,7 @@
 #include "support/errors.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::fine_tune_usage_test {
 
 using test::expect_error;
 using test::TinyTraining;
@@ -165,5 +164,4 @@ TEST_F(FineTuneSpecTest, APictureThatCannotBeDecodedIsNamed) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::fine_tune_usage_test

@@ -14,8 +14,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::freeze_test {
 
 using test::expect_error;
 using ::testing::AllOf;
@@ -252,5 +251,4 @@ TEST(DepthsOf, AParameterOfTwoNodesIsAsDeepAsTheFirst) {
   EXPECT_THAT(depths_of(graph), ElementsAre(1));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::freeze_test

@@ -6,8 +6,7 @@
 
 #include "engraft/base/rng.h"
 
-namespace engraft {
-namespace {
+namespace engraft::head_model_test {
 
 using Complex = std::complex<double>;
 constexpr double kStep = 1e-100;
@@ -110,5 +109,4 @@ TEST(HeadModel, AWeightScalesItsPictureAndNoOther) {
   EXPECT_NEAR(sum, a + b, 1e-14);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::head_model_test

@@ -9,8 +9,7 @@
 #include "engraft/base/rng.h"
 #include "engraft/train/loss.h"
 
-namespace engraft {
-namespace {
+namespace engraft::head_network_test {
 
 using testing::ElementsAre;
 
@@ -127,5 +126,4 @@ TEST(ApplyHead, RefusesOperatorsThatNoHeadHas) {
   EXPECT_EQ(kind_of_error(head, Tensor(Shape{1, 6})), ErrorKind::kUnsupported);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::head_network_test

@@ -10,8 +10,7 @@
 #include "engraft/base/error.h"
 #include "train/head_problem.h"
 
-namespace engraft {
-namespace {
+namespace engraft::head_test {
 
 using test::accuracy_of;
 using test::Clouds;
@@ -430,5 +429,4 @@ TEST(TrainHead, RefusesFeaturesThatDoNotFit) {
   refused("views", viewless, kNone, 2);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::head_test

@@ -7,8 +7,7 @@
 
 #include "engraft/base/rng.h"
 
-namespace engraft {
-namespace {
+namespace engraft::loss_test {
 
 using Complex = std::complex<double>;
 using Loss = Complex (*)(std::span<const Complex>, int, double, std::span<Complex>,
@@ -124,5 +123,4 @@ TEST(Softmax, MayWriteOverItsLogits) {
   EXPECT_NEAR(z[2], 0.66524096f, 1e-6);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::loss_test

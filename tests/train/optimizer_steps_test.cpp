@@ -7,8 +7,7 @@
 #include "engraft/train/optimizer.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::optimizer_steps_test {
 
 using test::random_values;
 using testing::ElementsAre;
@@ -149,5 +148,4 @@ TEST(Rmsprop, TakesShortStepsForGradientsFarBelowItsEpsilon) {
   EXPECT_NEAR(w[0], -1e-6 / std::sqrt(1e-7), 1e-7);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::optimizer_steps_test

@@ -14,8 +14,7 @@
 #include "support/errors.h"
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::optimizer_test {
 
 using test::expect_error;
 using test::random_values;
@@ -293,5 +292,4 @@ TEST(Optimizer, KeepsOnlyTheStateItsKindNeeds) {
   EXPECT_THAT(names(OptimizerKind::kRmsprop), ElementsAre("second_moment"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::optimizer_test

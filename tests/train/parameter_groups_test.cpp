@@ -9,8 +9,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::parameter_groups_test {
 
 using test::expect_error;
 using testing::HasSubstr;
@@ -104,5 +103,4 @@ TEST(CheckParameterGroups, RefusesGroupsThatOverlapOrReachOut) {
           {{.begin = 0, .end = 4, .decay_scale = std::numeric_limits<float>::infinity()}});
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::parameter_groups_test

@@ -10,8 +10,7 @@
 #include "support/errors.h"
 #include "support/test_data.h"
 
-namespace engraft {
-namespace {
+namespace engraft::picture_source_test {
 
 namespace fs = std::filesystem;
 using test::expect_error;
@@ -128,5 +127,4 @@ TEST_F(PictureSourceTest, ManyThreadsGetWholePictures) {
   EXPECT_EQ(kept(pictures, paths_).size(), 2u);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::picture_source_test

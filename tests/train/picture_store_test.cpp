@@ -9,8 +9,7 @@
 #include "support/test_data.h"
 #include "train/tiny_pictures.h"
 
-namespace engraft {
-namespace {
+namespace engraft::picture_store_test {
 
 using test::expect_error;
 using test::TemporaryFolder;
@@ -76,5 +75,4 @@ TEST_F(PictureStore, HeedsAStop) {
                [&] { (void)store_pictures(paths, {}, pool, progress, stop.get_token()); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::picture_store_test

@@ -7,8 +7,7 @@
 
 #include "support/random_values.h"
 
-namespace engraft {
-namespace {
+namespace engraft::quantised_rows_test {
 
 TEST(QuantisedRows, GiveBackWhatTheyWereGivenToHalfAStep) {
   QuantisedRows rows(3, 50);
@@ -52,5 +51,4 @@ TEST(QuantisedRows, TakeTwoBytesAValue) {
   EXPECT_EQ(QuantisedRows::bytes(10, 1280), 10u * (2560 + 8));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::quantised_rows_test

@@ -10,8 +10,7 @@
 
 #include "support/errors.h"
 
-namespace engraft {
-namespace {
+namespace engraft::schedule_test {
 
 using test::expect_error;
 using testing::ElementsAre;
@@ -181,5 +180,4 @@ TEST(Schedule, RefusesValuesOutOfRangeAndNamesAUsualOne) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::schedule_test

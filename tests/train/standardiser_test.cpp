@@ -7,8 +7,7 @@
 
 #include "engraft/base/rng.h"
 
-namespace engraft {
-namespace {
+namespace engraft::standardiser_test {
 
 Tensor random_table(std::int64_t rows, std::int64_t features) {
   Rng rng(8);
@@ -85,5 +84,4 @@ TEST(Standardiser, FoldedIntoALayerGivesTheSameFunction) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::standardiser_test

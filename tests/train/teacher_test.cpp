@@ -13,8 +13,7 @@
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
-namespace engraft {
-namespace {
+namespace engraft::teacher_test {
 
 using test::expect_error;
 using ::testing::HasSubstr;
@@ -216,5 +215,4 @@ TEST(AtSize, RefusesASizeThatNothingIsLeftOf) {
   expect_error(ErrorKind::kBadInput, ::testing::_, [&] { (void)at_size(graph, {0, 0}); });
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::teacher_test

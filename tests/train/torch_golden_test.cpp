@@ -13,8 +13,7 @@
 #include "engraft/train/loss.h"
 #include "support/synthetic_network.h"
 
-namespace engraft {
-namespace {
+namespace engraft::torch_golden_test {
 
 using test::TorchCase;
 
@@ -104,5 +103,4 @@ TEST(TorchGolden, ASummarySeesASmallError) {
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::torch_golden_test

@@ -15,8 +15,7 @@
 #include "support/test_data.h"
 #include "support/torch_golden.h"
 
-namespace engraft {
-namespace {
+namespace engraft::torch_training_test {
 
 using test::Summary;
 using test::TorchCase;
@@ -234,5 +233,4 @@ TEST(TorchTraining, OfTheRealNetworkAgrees) {
                  .gradients = {.relative = 2e-2, .absolute = 2e-5, .sum = 0.16}});
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::torch_training_test

@@ -6,8 +6,7 @@
 #include "download_fixture.h"
 #include "engraft/zoo/zoo.h"
 
-namespace engraft {
-namespace {
+namespace engraft::default_model_test {
 
 namespace fs = std::filesystem;
 using namespace test;
@@ -201,5 +200,4 @@ TEST_F(DefaultModelTest, ByNameTheEmbeddedModelIsFoundAnywhereAndOthersStayError
   }
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::default_model_test

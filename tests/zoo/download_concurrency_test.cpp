@@ -6,8 +6,7 @@
 
 #include "download_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::download_concurrency_test {
 
 namespace fs = std::filesystem;
 using namespace test;
@@ -111,5 +110,4 @@ TEST_F(DownloadConcurrently, ProcessesThatWantTheSameFileFetchItOnce) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::download_concurrency_test

@@ -2,8 +2,7 @@
 
 #include "download_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::download_resume_test {
 
 namespace fs = std::filesystem;
 using namespace test;
@@ -192,5 +191,4 @@ TEST_F(DownloadResumed, ADamagedStateMeansABeginningAnew) {
   EXPECT_TRUE(holds(bytes));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::download_resume_test

@@ -2,8 +2,7 @@
 
 #include "download_fixture.h"
 
-namespace engraft {
-namespace {
+namespace engraft::download_test {
 
 namespace fs = std::filesystem;
 using namespace test;
@@ -212,5 +211,4 @@ TEST_F(Download, AFolderThatCannotBeMadeIsNamed) {
   EXPECT_THAT(error.what(), HasSubstr("blocked"));
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::download_test

@@ -10,8 +10,7 @@
 #include "engraft/base/file.h"
 #include "local_server.h"
 
-namespace engraft {
-namespace {
+namespace engraft::zoo_test {
 
 namespace fs = std::filesystem;
 using test::LocalServer;
@@ -246,5 +245,4 @@ TEST_F(Places, OtherProtocolsAndEmptyNamesAreUsageErrors) {
   EXPECT_EQ(failure("").kind(), ErrorKind::kUsage);
 }
 
-}  // namespace
-}  // namespace engraft
+}  // namespace engraft::zoo_test

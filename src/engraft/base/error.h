@@ -30,6 +30,11 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
+/// Throws Error(kUsage, otherwise) unless an argument or option makes sense.
+inline void require(bool holds, const std::string& otherwise) {
+  if (!holds) throw Error(ErrorKind::kUsage, otherwise);
+}
+
 /// Process exit code of a kind: internal 1, usage 2, not found 3, bad input 4, unsupported 5, I/O
 /// 6, network 7, cancelled 130 (as a shell reports Ctrl-C).
 [[nodiscard]] int exit_code(ErrorKind kind);

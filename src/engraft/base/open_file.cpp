@@ -16,27 +16,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(ErrorKind kind, const fs::path& path, std::string_view what) {
+[[noreturn]] void refuse(ErrorKind kind, const fs::path& path, std::string_view what) {
   throw Error(kind, fmt::format("{}: {}", path.string(), what));
 }
 
 [[noreturn]] void fail_errno(const fs::path& path, std::string_view doing) {
   const int error = errno;
   const bool missing = error == ENOENT || error == ENOTDIR;
-  fail(missing ? ErrorKind::kNotFound : ErrorKind::kIo, path,
-       fmt::format("{}: {}", doing, std::strerror(error)));
+  refuse(missing ? ErrorKind::kNotFound : ErrorKind::kIo, path,
+         fmt::format("{}: {}", doing, std::strerror(error)));
 }
 
 /// Bytes of an open file, which must be a regular one.
 std::size_t checked_size(int descriptor, const fs::path& path, std::uint64_t limit) {
   struct stat info {};
   if (::fstat(descriptor, &info) != 0) fail_errno(path, "cannot stat");
-  if (S_ISDIR(info.st_mode)) fail(ErrorKind::kIo, path, "is a folder, not a file");
+  if (S_ISDIR(info.st_mode)) refuse(ErrorKind::kIo, path, "is a folder, not a file");
   // A pipe may never answer, a device never end.
-  if (!S_ISREG(info.st_mode)) fail(ErrorKind::kIo, path, "is not a regular file");
+  if (!S_ISREG(info.st_mode)) refuse(ErrorKind::kIo, path, "is not a regular file");
   const auto size = static_cast<std::size_t>(info.st_size);
   if (size > limit) {
-    fail(ErrorKind::kBadInput, path, fmt::format("is {} bytes; the limit is {}", size, limit));
+    refuse(ErrorKind::kBadInput, path, fmt::format("is {} bytes; the limit is {}", size, limit));
   }
   return size;
 }

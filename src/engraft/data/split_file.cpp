@@ -38,12 +38,12 @@ std::optional<int> fold_named(std::string_view text) {
   return number - 1;
 }
 
-struct Columns {
+struct SplitColumns {
   std::size_t file = 0;
   std::size_t subset = 0;
 };
 
-Columns find_columns(const CsvTable& table, const std::string& name) {
+SplitColumns find_split_columns(const CsvTable& table, const std::string& name) {
   std::array<std::optional<std::size_t>, 2> found;
   if (!table.rows.empty()) {
     const auto& header = table.rows.front().fields;
@@ -92,7 +92,7 @@ std::vector<T> read_assignments(const std::filesystem::path& csv, std::span<cons
                                 const Vocabulary<T>& vocabulary) {
   const std::string name = csv.string();
   const CsvTable table = parse_csv(read_text_file(csv, kMaxCsvBytes), name);
-  const Columns columns = find_columns(table, name);
+  const SplitColumns columns = find_split_columns(table, name);
   std::map<std::string_view, std::size_t> index;
   for (std::size_t i = 0; i < samples.size(); ++i) index[samples[i].name] = i;
   Complaints complaints(name);
@@ -152,7 +152,7 @@ std::string folds_csv(std::span<const Sample> samples, std::span<const std::stri
 bool holds_folds(const std::filesystem::path& csv) {
   const std::string name = csv.string();
   const CsvTable table = parse_csv(read_text_file(csv, kMaxCsvBytes), name);
-  const Columns columns = find_columns(table, name);
+  const SplitColumns columns = find_split_columns(table, name);
   return table.rows.size() > 1 && columns.subset < table.rows[1].fields.size() &&
          fold_named(table.rows[1].fields[columns.subset]).has_value();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "engraft/engine/memory_layout.h"
 #include "engraft/kernels/elementwise.h"
 
 namespace engraft {
@@ -18,8 +19,8 @@ constexpr int kPixelsCutByChannels = 100;
 /// Into how many parts: whoever computes them, their sum has the same bits.
 constexpr int kShares = 4;
 
-std::size_t aligned(std::size_t floats) {
-  return (floats * sizeof(float) + 63) / 64 * 64;
+std::size_t aligned_floats(std::size_t floats) {
+  return aligned(floats * sizeof(float));
 }
 
 class BlockOperation final : public Operation {
@@ -37,13 +38,13 @@ class BlockOperation final : public Operation {
   }
 
   [[nodiscard]] std::size_t scratch_bytes() const override {
-    return aligned(scratch_size(block()));
+    return aligned_floats(scratch_size(block()));
   }
   [[nodiscard]] std::size_t shared_bytes() const override {
     return static_cast<std::size_t>(shares_ - 1) * share_bytes();
   }
   [[nodiscard]] std::size_t parameter_bytes() const override {
-    return aligned(packed_size(block()));
+    return aligned_floats(packed_size(block()));
   }
   void pack_parameters(const Weights& weights, std::byte* memory) override {
     packed_ = reinterpret_cast<float*>(memory);
@@ -132,7 +133,7 @@ class BlockOperation final : public Operation {
   };
 
   [[nodiscard]] const InvertedResidual& block() const { return *step_.block; }
-  [[nodiscard]] std::size_t share_bytes() const { return aligned(together_ * y_size_); }
+  [[nodiscard]] std::size_t share_bytes() const { return aligned_floats(together_ * y_size_); }
 
   Step step_;
   std::size_t pictures_;

@@ -9,6 +9,11 @@ namespace engraft {
 /// Every buffer begins on a boundary of this many bytes: a cache line, an AVX-512 vector.
 inline constexpr std::size_t kBufferAlignment = 64;
 
+/// The next boundary behind so many bytes, or at them.
+[[nodiscard]] constexpr std::size_t aligned(std::size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
 /// Memory that must keep its contents from one step to another, both included.
 struct Buffer {
   std::size_t bytes = 0;

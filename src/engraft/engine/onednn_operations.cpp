@@ -10,6 +10,7 @@
 #include "engraft/base/error.h"
 #include "engraft/engine/libdnnl.h"
 #include "engraft/engine/memory_layout.h"
+#include "engraft/engine/onednn_memory.h"
 #include "engraft/engine/operation.h"
 
 namespace engraft {
@@ -17,7 +18,6 @@ namespace {
 
 using dnnl::memory;
 
-constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kInference = dnnl::prop_kind::forward_inference;
 
 /// A parameter as the graph has it and as the primitive wants it.
@@ -59,10 +59,6 @@ class BoundPrimitive final : public BoundOperation {
   std::vector<dnnl::memory> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;
 };
-
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
 
 class OneDnnOperation final : public Operation {
  public:
@@ -125,10 +121,6 @@ class OneDnnOperation final : public Operation {
 memory::desc rows(const OperationSpec& spec) {
   const std::int64_t channels = spec.input[-1];
   return {{spec.batch * spec.input.elements() / channels, channels}, kF32, memory::format_tag::ab};
-}
-
-memory::desc pictures(const Shape& shape, int batch) {
-  return {{batch, shape[2], shape[0], shape[1]}, kF32, memory::format_tag::nhwc};
 }
 
 void append_activation(dnnl::post_ops& post, Op activation) {
@@ -277,7 +269,7 @@ Compiled add(const OperationSpec& spec, const dnnl::engine& engine) {
 }
 
 /// [H,W,C] by [H,W,C], or by a picture's own [C] at every pixel.
-Compiled multiply(const OperationSpec& spec, const dnnl::engine& engine) {
+Compiled multiply_primitive(const OperationSpec& spec, const dnnl::engine& engine) {
   const bool gated = spec.second && *spec.second != spec.input;
   const memory::desc values = gated ? pictures(spec.input, spec.batch) : rows(spec);
   const memory::desc factors =
@@ -316,7 +308,7 @@ Compiled activation(const OperationSpec& spec, const dnnl::engine& engine) {
   return compiled;
 }
 
-Compiled softmax(const OperationSpec& spec, const dnnl::engine& engine) {
+Compiled softmax_primitive(const OperationSpec& spec, const dnnl::engine& engine) {
   const dnnl::softmax_forward::desc desc(kInference, rows(spec), 1);
   Compiled compiled = finish<dnnl::softmax_forward>(engine, {desc, attributes(spec.step), engine});
   compiled.input = rows(spec);
@@ -346,9 +338,9 @@ Compiled compile(const OperationSpec& spec) {
     case Op::kHardSigmoid:
       return hard_sigmoid(spec, engine);
     case Op::kMultiply:
-      return multiply(spec, engine);
+      return multiply_primitive(spec, engine);
     case Op::kSoftmax:
-      return softmax(spec, engine);
+      return softmax_primitive(spec, engine);
     case Op::kDropout:
       break;
   }

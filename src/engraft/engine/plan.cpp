@@ -40,10 +40,6 @@ struct Turn {
   std::size_t scratch_stride = 0;  ///< from one thread's to the next one's
 };
 
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
-
 }  // namespace
 
 struct Plan::Impl {

@@ -4,15 +4,12 @@
 
 #include "engraft/engine/block_fusion.h"
 #include "engraft/engine/block_operation.h"
+#include "engraft/engine/memory_layout.h"
 #include "engraft/kernels/quantized_block.h"
 #include "engraft/kernels/quantized_pointwise.h"
 
 namespace engraft {
 namespace {
-
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
 
 /// What the two have in common: BoundOperation over an operation with run(operands, part, parts).
 template <typename Of>

@@ -27,9 +27,9 @@ using namespace onnx_format;
 constexpr std::int64_t kMaxActivation = std::int64_t{1} << 28;
 constexpr std::int64_t kMaxSide = 1 << 14;
 
-class Reader {
+class ModelReader {
  public:
-  Reader(const ::onnx::ModelProto& model, OnnxModel& result)
+  ModelReader(const ::onnx::ModelProto& model, OnnxModel& result)
       : in_(model.graph()), model_(model), result_(result), tensors_(in_) {}
 
   void read() {
@@ -364,7 +364,7 @@ OnnxModel read_onnx(std::span<const std::byte> bytes, const std::string& name) {
     if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       damaged("is not ONNX");
     }
-    Reader(model, result).read();
+    ModelReader(model, result).read();
   } catch (const Error& error) {
     // A name or attribute that does not fit the graph is the file's fault here, not the caller's.
     const ErrorKind kind = error.kind() == ErrorKind::kUsage ? ErrorKind::kBadInput : error.kind();

@@ -23,7 +23,7 @@ using namespace onnx_format;
 
 static_assert(std::endian::native == std::endian::little, "raw_data is little-endian");
 
-[[noreturn]] void unusable(const std::string& what) {
+[[noreturn]] void unwritable(const std::string& what) {
   throw Error(ErrorKind::kUsage, "cannot be written as ONNX: " + what);
 }
 
@@ -50,14 +50,14 @@ class Writer {
   void check() const {
     const Shape& input = graph_.value_count() > 0 ? graph_.shape(graph_.input()) : Shape{};
     if (input.rank() != 3 || input[2] != 3) {
-      unusable(
+      unwritable(
           fmt::format("the network takes {} instead of RGB pictures [H,W,3]", input.to_string()));
     }
     check_weights(graph_, weights_);
     for (std::size_t c = 0; c < 3; ++c) {
       if (!std::isfinite(model_.preprocessing.scale[c]) ||
           !std::isfinite(model_.preprocessing.offset[c])) {
-        unusable("scale and offset are not finite");
+        unwritable("scale and offset are not finite");
       }
     }
   }
@@ -65,7 +65,7 @@ class Writer {
   /// Values and parameters share one space of names in ONNX.
   std::string claim(std::string_view name) {
     if (!names_.emplace(name).second) {
-      unusable(fmt::format("two values or parameters are named {}", name));
+      unwritable(fmt::format("two values or parameters are named {}", name));
     }
     return std::string(name);
   }
@@ -307,7 +307,7 @@ void append(Bytes& bytes, const ::google::protobuf::MessageLite& message) {
   const std::size_t start = bytes.size();
   const std::size_t size = message.ByteSizeLong();
   if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    unusable("it would be larger than 2 GiB");
+    unwritable("it would be larger than 2 GiB");
   }
   bytes.resize(start + size);
   message.SerializeToArray(bytes.data() + start, static_cast<int>(size));

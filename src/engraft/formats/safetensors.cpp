@@ -132,13 +132,14 @@ struct Parts {
 
 Parts split(std::span<const std::byte> bytes) {
   std::uint64_t length = 0;
-  if (bytes.size() < kLengthBytes) damaged(fmt::format("it has {} bytes", bytes.size()));
+  if (bytes.size() < kLengthBytes)
+    damaged_safetensors(fmt::format("it has {} bytes", bytes.size()));
   std::memcpy(&length, bytes.data(), kLengthBytes);
   if (length > kMaxHeader) {
-    damaged(fmt::format("its header of {} bytes is larger than 100 MB", length));
+    damaged_safetensors(fmt::format("its header of {} bytes is larger than 100 MB", length));
   }
   if (length > bytes.size() - kLengthBytes) {
-    damaged(fmt::format("its header of {} bytes ends behind the file's end", length));
+    damaged_safetensors(fmt::format("its header of {} bytes ends behind the file's end", length));
   }
   const std::string_view head(reinterpret_cast<const char*>(bytes.data()), kLengthBytes + length);
   return {head, head.substr(kLengthBytes), bytes.subspan(head.size())};
@@ -149,7 +150,7 @@ void check_digest(RawHeader& header, const Parts& parts, DigestRule rule) {
   const auto found = header.metadata.find(std::string(kSafetensorsDigest));
   if (found == header.metadata.end()) {
     if (rule == DigestRule::kRequired) {
-      damaged(fmt::format("it has no digest ({}) to check it by", kSafetensorsDigest));
+      damaged_safetensors(fmt::format("it has no digest ({}) to check it by", kSafetensorsDigest));
     }
     return;
   }
@@ -158,14 +159,14 @@ void check_digest(RawHeader& header, const Parts& parts, DigestRule rule) {
   const std::string key = digest_prefix();
   const std::size_t at = parts.head.find(key + digest + '"');
   if (digest.size() != kDigestDigits || at == std::string_view::npos) {
-    damaged("its digest is none of engraft's");
+    damaged_safetensors("its digest is none of engraft's");
   }
   Sha256 hash;
   hash.update(parts.head.substr(0, at + key.size()));
   hash.update(std::string(kDigestDigits, '0'));
   hash.update(parts.head.substr(at + key.size() + kDigestDigits));
   hash.update(parts.values);
-  if (hash.finish().hex() != digest) damaged("its digest is not that of its contents");
+  if (hash.finish().hex() != digest) damaged_safetensors("its digest is not that of its contents");
 }
 
 DType dtype_of(const std::string& name, const RawEntry& entry) {
@@ -183,8 +184,8 @@ SafetensorsEntry entry_of(const std::string& name, const RawEntry& raw,
   const DType dtype = dtype_of(name, raw);
   const std::uint64_t bytes = raw.offsets[1] - raw.offsets[0];
   if (bytes_needed(dtype, raw.shape) != bytes) {
-    damaged(fmt::format("tensor {} {} [{}] has {} bytes", name, raw.dtype,
-                        fmt::join(raw.shape, ","), bytes));
+    damaged_safetensors(fmt::format("tensor {} {} [{}] has {} bytes", name, raw.dtype,
+                                    fmt::join(raw.shape, ","), bytes));
   }
   const auto own =
       values.subspan(static_cast<std::size_t>(raw.offsets[0]), static_cast<std::size_t>(bytes));
@@ -203,16 +204,17 @@ void check_offsets(const RawHeader& header, std::uint64_t size) {
   std::uint64_t end = 0;
   for (const auto& [first, last, name] : places) {
     if (last < first || last > size) {
-      damaged(fmt::format("tensor {} lies at {} to {} of {} bytes", *name, first, last, size));
+      damaged_safetensors(
+          fmt::format("tensor {} lies at {} to {} of {} bytes", *name, first, last, size));
     }
     if (first != end) {
-      damaged(
+      damaged_safetensors(
           fmt::format("tensor {} begins at {}, the one before it ends at {}", *name, first, end));
     }
     end = last;
   }
   if (end != size) {
-    damaged(fmt::format("its tensors need {} bytes, but {} are there", end, size));
+    damaged_safetensors(fmt::format("its tensors need {} bytes, but {} are there", end, size));
   }
 }
 

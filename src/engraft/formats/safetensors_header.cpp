@@ -130,17 +130,17 @@ class HeaderReader final : public nlohmann::json_sax<json> {
 
 }  // namespace
 
-void damaged(const std::string& what) {
+void damaged_safetensors(const std::string& what) {
   throw Error(ErrorKind::kBadInput, fmt::format("damaged: {}; make or copy the file again", what));
 }
 
 RawHeader parse_header(std::string_view text) {
   // The JSON parser takes a NUL for the end of the text.
   if (!text.starts_with('{') || text.find('\0') != std::string_view::npos) {
-    damaged("it has no safetensors header");
+    damaged_safetensors("it has no safetensors header");
   }
   HeaderReader reader;
-  if (!json::sax_parse(text.begin(), text.end(), &reader)) damaged(reader.complaint());
+  if (!json::sax_parse(text.begin(), text.end(), &reader)) damaged_safetensors(reader.complaint());
   return reader.take();
 }
 

@@ -38,6 +38,6 @@ struct RawHeader {
 [[nodiscard]] std::string header_text(const RawHeader& header);
 
 /// Error(kBadInput), "damaged: <what>; …".
-[[noreturn]] void damaged(const std::string& what);
+[[noreturn]] void damaged_safetensors(const std::string& what);
 
 }  // namespace engraft::safetensors_format

@@ -41,11 +41,11 @@ double mean_luma(const Image& image) {
                static_cast<double>(sums[2]) / count});
 }
 
-constexpr int kFractionBits = 16;
-constexpr int kOne = 1 << kFractionBits;
+constexpr int kColourBits = 16;
+constexpr int kColourOne = 1 << kColourBits;
 
-int fixed(double value) {
-  return static_cast<int>(std::lround(value * kOne));
+int fixed_colour(double value) {
+  return static_cast<int>(std::lround(value * kColourOne));
 }
 
 /// A sum for each channel; the fourth lane fills the register.
@@ -56,19 +56,19 @@ using Tables = std::array<std::array<Lanes, 256>, 3>;
 
 void fill(Tables& tables, const ColourFactors& factors, double mean) {
   // Whole numbers whose rows have the same sum: a grey then stays a grey to the last bit.
-  const int row_sum = fixed(factors.brightness * factors.contrast);
+  const int row_sum = fixed_colour(factors.brightness * factors.contrast);
   std::array<std::array<int, 3>, 3> matrix{};  // [input][output]
   for (std::size_t in = 0; in < 3; ++in) {
     Rgb unit{};
     unit[in] = factors.brightness * factors.contrast;
     const Rgb out = turn_chroma(unit, factors);
-    for (std::size_t c = 0; c < 3; ++c) matrix[in][c] = fixed(out[c]);
+    for (std::size_t c = 0; c < 3; ++c) matrix[in][c] = fixed_colour(out[c]);
   }
   for (std::size_t c = 0; c < 3; ++c) {
     matrix[c][c] = row_sum - matrix[(c + 1) % 3][c] - matrix[(c + 2) % 3][c];
   }
-  const int offset =
-      fixed((1 - factors.contrast) * factors.brightness * mean) + kOne / 2 /* to round */;
+  const int offset = fixed_colour((1 - factors.contrast) * factors.brightness * mean) +
+                     kColourOne / 2 /* to round */;
   for (std::size_t in = 0; in < 3; ++in) {
     const int start = in == 0 ? offset : 0;
     Lanes value{start, start, start, 0};
@@ -96,7 +96,7 @@ void adjust_colours(Image& image, const ColourFactors& factors) {
   std::uint8_t* pixel = image.pixels.data();
   for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3, pixel += 3) {
     const Lanes sum = tables[0][pixel[0]] + tables[1][pixel[1]] + tables[2][pixel[2]];
-    const Lanes value = clamp(sum >> kFractionBits);
+    const Lanes value = clamp(sum >> kColourBits);
     for (int c = 0; c < 3; ++c) pixel[c] = static_cast<std::uint8_t>(value[c]);
   }
 }

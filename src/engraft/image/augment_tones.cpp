@@ -24,13 +24,13 @@ std::array<Histogram, 3> histograms(const Image& image) {
   return counts;
 }
 
-void apply(Image& image, const std::array<Curve, 3>& curves) {
+void apply_table(Image& image, const std::array<Curve, 3>& curves) {
   for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3) {
     for (std::size_t c = 0; c < 3; ++c) image.pixels[i + c] = curves[c][image.pixels[i + c]];
   }
 }
 
-void apply(Image& image, const Curve& curve) {
+void apply_table(Image& image, const Curve& curve) {
   for (std::uint8_t& value : image.pixels) value = curve[value];
 }
 
@@ -67,7 +67,7 @@ Curve level(const Histogram& counts) {
 template <typename CurveOf>
 void apply_to_each(Image& image, const CurveOf& curve_of) {
   const auto counts = histograms(image);
-  apply(image, {curve_of(counts[0]), curve_of(counts[1]), curve_of(counts[2])});
+  apply_table(image, {curve_of(counts[0]), curve_of(counts[1]), curve_of(counts[2])});
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ void solarize(Image& image, int threshold) {
   for (int v = std::max(threshold, 0); v < 256; ++v) {
     curve[static_cast<std::size_t>(v)] = static_cast<std::uint8_t>(255 - v);
   }
-  apply(image, curve);
+  apply_table(image, curve);
 }
 
 void posterize(Image& image, int bits) {

@@ -13,15 +13,15 @@
 namespace engraft::decoders {
 namespace {
 
-constexpr std::uint8_t kWhite = 255;
+constexpr std::uint8_t kGifWhite = 255;
 
-struct Source {
+struct GifSource {
   Input bytes;
   std::size_t at = 0;
 };
 
-int read_source(GifFileType* file, GifByteType* to, int length) {
-  auto* source = static_cast<Source*>(file->UserData);
+int read_gif(GifFileType* file, GifByteType* to, int length) {
+  auto* source = static_cast<GifSource*>(file->UserData);
   const std::size_t count =
       std::min(static_cast<std::size_t>(std::max(length, 0)), source->bytes.size() - source->at);
   std::memcpy(to, source->bytes.data() + source->at, count);
@@ -29,7 +29,7 @@ int read_source(GifFileType* file, GifByteType* to, int length) {
   return static_cast<int>(count);
 }
 
-[[noreturn]] void fail(int code) {
+[[noreturn]] void fail_gif(int code) {
   switch (code) {
     case D_GIF_ERR_NOT_ENOUGH_MEM:
       throw std::bad_alloc();
@@ -45,17 +45,17 @@ int read_source(GifFileType* file, GifByteType* to, int length) {
   }
 }
 
-struct FileCloser {
+struct GifCloser {
   void operator()(GifFileType* file) const { DGifCloseFile(file, nullptr); }
 };
-using File = std::unique_ptr<GifFileType, FileCloser>;
+using GifFile = std::unique_ptr<GifFileType, GifCloser>;
 
-void require(const File& file, int result) {
-  if (result != GIF_OK) fail(file->Error);
+void require(const GifFile& file, int result) {
+  if (result != GIF_OK) fail_gif(file->Error);
 }
 
 /// Reads one extension; a graphics control block sets the transparent colour.
-void read_extension(const File& file, int& transparent) {
+void read_extension(const GifFile& file, int& transparent) {
   int kind = 0;
   GifByteType* block = nullptr;  // length byte first
   require(file, DGifGetExtension(file.get(), &kind, &block));
@@ -70,7 +70,7 @@ void read_extension(const File& file, int& transparent) {
 }
 
 /// Up to the first picture; returns its transparent colour or NO_TRANSPARENT_COLOR.
-int seek_first_frame(const File& file) {
+int seek_first_frame(const GifFile& file) {
   int transparent = NO_TRANSPARENT_COLOR;
   for (;;) {
     GifRecordType record = UNDEFINED_RECORD_TYPE;
@@ -107,7 +107,7 @@ std::vector<int> row_order(const GifImageDesc& frame) {
   return order;
 }
 
-void draw(const File& file, int transparent, Image& canvas) {
+void draw(const GifFile& file, int transparent, Image& canvas) {
   const GifImageDesc& frame = file->Image;
   const ColorMapObject* colours = frame.ColorMap ? frame.ColorMap : file->SColorMap;
   if (colours == nullptr) throw Error(ErrorKind::kBadInput, "is a GIF without colours");
@@ -131,10 +131,10 @@ void draw(const File& file, int transparent, Image& canvas) {
 }  // namespace
 
 Stored gif(Input bytes, const DecodeOptions& options) {
-  Source source{.bytes = bytes};
+  GifSource source{.bytes = bytes};
   int code = 0;
-  const File file(DGifOpen(&source, read_source, &code));
-  if (!file) fail(code);
+  const GifFile file(DGifOpen(&source, read_gif, &code));
+  if (!file) fail_gif(code);
   const int transparent = seek_first_frame(file);
   const GifImageDesc& frame = file->Image;
   check_size(frame.Width, frame.Height, options);
@@ -143,7 +143,7 @@ Stored gif(Input bytes, const DecodeOptions& options) {
   const int height = std::max(file->SHeight, frame.Top + frame.Height);
   check_size(width, height, options);
   Stored stored{.image = Image(width, height)};
-  std::ranges::fill(stored.image.pixels, kWhite);
+  std::ranges::fill(stored.image.pixels, kGifWhite);
   draw(file, transparent, stored.image);
   return stored;
 }

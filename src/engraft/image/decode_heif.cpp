@@ -12,14 +12,14 @@
 namespace engraft::decoders {
 namespace {
 
-struct Deleter {
+struct HeifDeleter {
   void operator()(heif_context* context) const { heif_context_free(context); }
   void operator()(heif_image_handle* handle) const { heif_image_handle_release(handle); }
   void operator()(heif_image* image) const { heif_image_release(image); }
   void operator()(heif_decoding_options* options) const { heif_decoding_options_free(options); }
 };
 template <typename T>
-using Owned = std::unique_ptr<T, Deleter>;
+using OwnedHeif = std::unique_ptr<T, HeifDeleter>;
 
 void require(const heif_error& error) {
   if (error.code == heif_error_Ok) return;
@@ -34,8 +34,8 @@ void require(const heif_error& error) {
                           message));
 }
 
-Owned<heif_context> open(Input bytes, const DecodeOptions& options) {
-  Owned<heif_context> context(heif_context_alloc());
+OwnedHeif<heif_context> open(Input bytes, const DecodeOptions& options) {
+  OwnedHeif<heif_context> context(heif_context_alloc());
   if (!context) throw std::bad_alloc();
   // The library takes its limit as the side of a square.
   const double side = std::floor(std::sqrt(static_cast<double>(options.max_pixels)));
@@ -48,8 +48,8 @@ Owned<heif_context> open(Input bytes, const DecodeOptions& options) {
   return context;
 }
 
-Owned<heif_image> decode(const heif_image_handle* handle, const DecodeOptions& options) {
-  const Owned<heif_decoding_options> settings(heif_decoding_options_alloc());
+OwnedHeif<heif_image> decode(const heif_image_handle* handle, const DecodeOptions& options) {
+  const OwnedHeif<heif_decoding_options> settings(heif_decoding_options_alloc());
   if (!settings) throw std::bad_alloc();
   // Of the two AV1 decoders, dav1d complains on standard error. Where aom is missing, and for
   // HEVC, the library falls back to its best.
@@ -62,19 +62,19 @@ Owned<heif_image> decode(const heif_image_handle* handle, const DecodeOptions& o
                                  : heif_chroma_interleaved_RGB;
   heif_image* image = nullptr;
   require(heif_decode_image(handle, &image, heif_colorspace_RGB, chroma, settings.get()));
-  return Owned<heif_image>(image);
+  return OwnedHeif<heif_image>(image);
 }
 
 }  // namespace
 
 Stored heif(Input bytes, const DecodeOptions& options) {
-  const Owned<heif_context> context = open(bytes, options);
+  const OwnedHeif<heif_context> context = open(bytes, options);
   heif_image_handle* primary = nullptr;
   require(heif_context_get_primary_image_handle(context.get(), &primary));
-  const Owned<heif_image_handle> handle(primary);
+  const OwnedHeif<heif_image_handle> handle(primary);
   check_size(heif_image_handle_get_width(primary), heif_image_handle_get_height(primary), options);
 
-  const Owned<heif_image> decoded = decode(primary, options);
+  const OwnedHeif<heif_image> decoded = decode(primary, options);
   const int width = heif_image_get_width(decoded.get(), heif_channel_interleaved);
   const int height = heif_image_get_height(decoded.get(), heif_channel_interleaved);
   check_size(width, height, options);

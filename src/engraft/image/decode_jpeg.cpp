@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <jerror.h>
 
 #include <algorithm>
 #include <array>

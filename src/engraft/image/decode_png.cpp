@@ -15,12 +15,12 @@ namespace {
 /// anything.
 constexpr std::size_t kMaxChunkMemory = std::size_t{64} << 20;
 
-struct ContextDeleter {
+struct DecoderDeleter {
   void operator()(spng_ctx* context) const { spng_ctx_free(context); }
 };
-using Context = std::unique_ptr<spng_ctx, ContextDeleter>;
+using Context = std::unique_ptr<spng_ctx, DecoderDeleter>;
 
-[[noreturn]] void fail(int code) {
+[[noreturn]] void fail_png(int code) {
   if (code == SPNG_EMEM) throw std::bad_alloc();
   if (code == SPNG_IO_EOF || code == SPNG_EOF || code == SPNG_EIDAT_TOO_SHORT) {
     throw Error(ErrorKind::kBadInput, "is a truncated PNG: the file ends before the picture does");
@@ -28,8 +28,8 @@ using Context = std::unique_ptr<spng_ctx, ContextDeleter>;
   throw Error(ErrorKind::kBadInput, fmt::format("is a damaged PNG ({})", spng_strerror(code)));
 }
 
-void require(int code) {
-  if (code != SPNG_OK) fail(code);
+void require_png(int code) {
+  if (code != SPNG_OK) fail_png(code);
 }
 
 /// How the rows are asked of the library and what is left to do with them.
@@ -78,11 +78,11 @@ void store_row(const RowFormat& format, const std::uint8_t* row, int width, std:
 /// One row in memory at a time.
 void decode_rows(spng_ctx* context, const RowFormat& format, Image& image) {
   std::vector<std::uint8_t> row(static_cast<std::size_t>(image.width) * format.bytes_per_pixel);
-  require(spng_decode_image(context, nullptr, 0, format.format,
-                            format.flags | SPNG_DECODE_PROGRESSIVE));
+  require_png(spng_decode_image(context, nullptr, 0, format.format,
+                                format.flags | SPNG_DECODE_PROGRESSIVE));
   for (int y = 0; y < image.height; ++y) {
     const int code = spng_decode_row(context, row.data(), row.size());
-    if (code != SPNG_OK && !(code == SPNG_EOI && y == image.height - 1)) fail(code);
+    if (code != SPNG_OK && !(code == SPNG_EOI && y == image.height - 1)) fail_png(code);
     store_row(format, row.data(), image.width, image.row(y));
   }
 }
@@ -91,7 +91,7 @@ void decode_rows(spng_ctx* context, const RowFormat& format, Image& image) {
 void decode_interlaced(spng_ctx* context, const RowFormat& format, Image& image) {
   const std::size_t stride = static_cast<std::size_t>(image.width) * format.bytes_per_pixel;
   std::vector<std::uint8_t> rows(stride * static_cast<std::size_t>(image.height));
-  require(spng_decode_image(context, rows.data(), rows.size(), format.format, format.flags));
+  require_png(spng_decode_image(context, rows.data(), rows.size(), format.format, format.flags));
   for (int y = 0; y < image.height; ++y) {
     store_row(format, rows.data() + stride * static_cast<std::size_t>(y), image.width,
               image.row(y));
@@ -103,10 +103,10 @@ void decode_interlaced(spng_ctx* context, const RowFormat& format, Image& image)
 Stored png(Input bytes, const DecodeOptions& options) {
   const Context context(spng_ctx_new(0));
   if (!context) throw std::bad_alloc();
-  require(spng_set_chunk_limits(context.get(), kMaxChunkMemory, kMaxChunkMemory));
-  require(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
+  require_png(spng_set_chunk_limits(context.get(), kMaxChunkMemory, kMaxChunkMemory));
+  require_png(spng_set_png_buffer(context.get(), bytes.data(), bytes.size()));
   spng_ihdr header{};
-  require(spng_get_ihdr(context.get(), &header));
+  require_png(spng_get_ihdr(context.get(), &header));
   check_size(header.width, header.height, options);
 
   Stored stored{.image = Image(static_cast<int>(header.width), static_cast<int>(header.height))};
@@ -116,7 +116,7 @@ Stored png(Input bytes, const DecodeOptions& options) {
   } else {
     decode_interlaced(context.get(), format, stored.image);
   }
-  require(spng_decode_chunks(context.get()));  // an eXIf chunk may follow the picture
+  require_png(spng_decode_chunks(context.get()));  // an eXIf chunk may follow the picture
   spng_exif exif{};
   if (spng_get_exif(context.get(), &exif) == SPNG_OK) {
     stored.orientation = exif_orientation(std::as_bytes(std::span(exif.data, exif.length)));

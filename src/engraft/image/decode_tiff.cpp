@@ -22,18 +22,18 @@ constexpr std::uint64_t kSmallBlock = std::uint64_t{4} << 20;
 /// Four samples of 16 bits, twice over.
 constexpr std::uint64_t kMaxBytesPerPixel = 16;
 
-struct Source {
+struct TiffSource {
   Input bytes;
   std::uint64_t at = 0;
   std::string first_error;
 };
 
-Source& source_of(thandle_t handle) {
-  return *static_cast<Source*>(handle);
+TiffSource& source_of(thandle_t handle) {
+  return *static_cast<TiffSource*>(handle);
 }
 
-tmsize_t read_source(thandle_t handle, void* to, tmsize_t length) {
-  Source& source = source_of(handle);
+tmsize_t read_tiff(thandle_t handle, void* to, tmsize_t length) {
+  TiffSource& source = source_of(handle);
   if (length <= 0 || source.at >= source.bytes.size()) return 0;
   const std::size_t count =
       std::min(static_cast<std::size_t>(length), source.bytes.size() - source.at);
@@ -47,7 +47,7 @@ tmsize_t write_nothing(thandle_t, void*, tmsize_t) {
 }
 
 toff_t seek_source(thandle_t handle, toff_t offset, int whence) {
-  Source& source = source_of(handle);
+  TiffSource& source = source_of(handle);
   switch (whence) {
     case SEEK_CUR:
       source.at += offset;
@@ -79,7 +79,7 @@ int map_source(thandle_t handle, void** base, toff_t* size) {
 void unmap_nothing(thandle_t, void*, toff_t) {}
 
 int keep_error(TIFF*, void* user, const char*, const char* format, va_list arguments) {
-  auto* source = static_cast<Source*>(user);
+  auto* source = static_cast<TiffSource*>(user);
   if (source->first_error.empty()) {
     std::array<char, 256> line{};
     std::vsnprintf(line.data(), line.size(), format, arguments);
@@ -93,34 +93,34 @@ int drop_warning(TIFF*, void*, const char*, const char*, va_list) {
   return 1;
 }
 
-struct Deleter {
+struct TiffDeleter {
   void operator()(TIFF* file) const { TIFFClose(file); }
   void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
   void operator()(TIFFRGBAImage* reader) const { TIFFRGBAImageEnd(reader); }
 };
 template <typename T>
-using Owned = std::unique_ptr<T, Deleter>;
-using File = Owned<TIFF>;
+using OwnedTiff = std::unique_ptr<T, TiffDeleter>;
+using TiffFile = OwnedTiff<TIFF>;
 
-File open(Source& source) {
-  const Owned<TIFFOpenOptions> options(TIFFOpenOptionsAlloc());
+TiffFile open_tiff(TiffSource& source) {
+  const OwnedTiff<TIFFOpenOptions> options(TIFFOpenOptionsAlloc());
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxSingleAllocation);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), drop_warning, &source);
-  return File(TIFFClientOpenExt("picture", "r", &source, read_source, write_nothing, seek_source,
-                                close_nothing, size_of_source, map_source, unmap_nothing,
-                                options.get()));
+  return TiffFile(TIFFClientOpenExt("picture", "r", &source, read_tiff, write_nothing, seek_source,
+                                    close_nothing, size_of_source, map_source, unmap_nothing,
+                                    options.get()));
 }
 
-[[noreturn]] void fail(const Source& source) {
+[[noreturn]] void fail(const TiffSource& source) {
   throw Error(ErrorKind::kBadInput,
               fmt::format("is a damaged or truncated TIFF ({})",
                           source.first_error.empty() ? "cannot be read" : source.first_error));
 }
 
 /// The size that the header claims, after checks that reading it takes memory in proportion.
-Size checked_size(TIFF* file, const Source& source, const DecodeOptions& options) {
+Size checked_size(TIFF* file, const TiffSource& source, const DecodeOptions& options) {
   std::uint32_t width = 0, height = 0;
   if (!TIFFGetField(file, TIFFTAG_IMAGEWIDTH, &width) ||
       !TIFFGetField(file, TIFFTAG_IMAGELENGTH, &height)) {
@@ -136,7 +136,7 @@ Size checked_size(TIFF* file, const Source& source, const DecodeOptions& options
 }
 
 /// Every layout and colour that libtiff can turn to RGBA (premultiplied), as stored.
-std::vector<std::uint32_t> read_rgba(TIFF* file, const Source& source, Size size) {
+std::vector<std::uint32_t> read_rgba(TIFF* file, const TiffSource& source, Size size) {
   std::array<char, 1024> reason{};
   if (!TIFFRGBAImageOK(file, reason.data())) {
     throw Error(ErrorKind::kUnsupported,
@@ -145,7 +145,7 @@ std::vector<std::uint32_t> read_rgba(TIFF* file, const Source& source, Size size
   TIFFRGBAImage reader{};
   constexpr int kStopOnError = 1;
   if (!TIFFRGBAImageBegin(&reader, file, kStopOnError, reason.data())) fail(source);
-  const Owned<TIFFRGBAImage> end(&reader);
+  const OwnedTiff<TIFFRGBAImage> end(&reader);
   // Both the same: rows come as the file has them, and all eight orientations are applied later.
   reader.orientation = ORIENTATION_TOPLEFT;
   reader.req_orientation = ORIENTATION_TOPLEFT;
@@ -161,8 +161,8 @@ std::vector<std::uint32_t> read_rgba(TIFF* file, const Source& source, Size size
 }  // namespace
 
 Stored tiff(Input bytes, const DecodeOptions& options) {
-  Source source{.bytes = bytes, .first_error = {}};
-  const File file = open(source);
+  TiffSource source{.bytes = bytes, .first_error = {}};
+  const TiffFile file = open_tiff(source);
   if (!file) fail(source);
   const Size size = checked_size(file.get(), source, options);
   std::uint16_t orientation = ORIENTATION_TOPLEFT;

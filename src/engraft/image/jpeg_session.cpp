@@ -1,7 +1,5 @@
 #include "engraft/image/jpeg_session.h"
 
-#include <jerror.h>
-
 namespace engraft::jpeg {
 namespace {
 

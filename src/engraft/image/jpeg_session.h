@@ -5,6 +5,8 @@
 #include <cstdio>
 // jpeglib.h needs size_t and FILE declared before it.
 #include <jpeglib.h>
+// Which codes jerror.h has depends on jpeglib.h.
+#include <jerror.h>
 
 #include <array>
 

@@ -36,7 +36,7 @@ double symmetric_beta_draw(double alpha, Rng& rng) {
 }
 
 /// The box of share 1 - λ around a centre anywhere, as far as it is inside.
-Box draw_box(double share, Size size, Rng& rng) {
+Box draw_cut_box(double share, Size size, Rng& rng) {
   const double side = std::sqrt(1 - share);
   const auto range = [&](int whole) {
     const int length = static_cast<int>(whole * side);
@@ -98,7 +98,7 @@ Mix draw_mix(const Augmentation& augmentation, Size size, Rng& rng) {
       static_cast<double>(blend ? augmentation.mixup : augmentation.cutmix), rng);
   mix.share = static_cast<float>(share);
   if (blend) return mix;
-  mix.box = draw_box(share, size, rng);
+  mix.box = draw_cut_box(share, size, rng);
   const double pasted = static_cast<double>(mix.box.width) * mix.box.height;
   mix.share = static_cast<float>(1 - pasted / (static_cast<double>(size.width) * size.height));
   return mix;

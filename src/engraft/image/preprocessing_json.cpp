@@ -21,7 +21,7 @@ constexpr std::array kChannels{std::pair{"rgb", ChannelOrder::kRgb},
 constexpr std::array kInterpolations{Interpolation::kNearest, Interpolation::kBilinear,
                                      Interpolation::kBilinearAntialiased, Interpolation::kBicubic};
 
-[[noreturn]] void fail(std::string_view what) {
+[[noreturn]] void refuse(std::string_view what) {
   throw Error(ErrorKind::kBadInput, fmt::format("the preprocessing of this model: {}", what));
 }
 
@@ -37,26 +37,26 @@ std::string name_in(const Table& table, T value) {
 class Members {
  public:
   explicit Members(const Json& object) : object_(object) {
-    if (!object.is_object()) fail("is not a JSON object");
+    if (!object.is_object()) refuse("is not a JSON object");
   }
 
   const Json& at(const char* name) {
     const auto found = object_.find(name);
-    if (found == object_.end()) fail(fmt::format("\"{}\" is missing", name));
+    if (found == object_.end()) refuse(fmt::format("\"{}\" is missing", name));
     ++seen_;
     return *found;
   }
 
   std::string text(const char* name) {
     const Json& value = at(name);
-    if (!value.is_string()) fail(fmt::format("\"{}\" is not a word", name));
+    if (!value.is_string()) refuse(fmt::format("\"{}\" is not a word", name));
     return value.get<std::string>();
   }
 
   int side(const char* name) {
     const Json& value = at(name);
     const bool fits = value.is_number_integer() && value >= 1 && value <= kMaxInputSide;
-    if (!fits) fail(fmt::format("\"{}\" is not a whole number in 1…{}", name, kMaxInputSide));
+    if (!fits) refuse(fmt::format("\"{}\" is not a whole number in 1…{}", name, kMaxInputSide));
     return value.get<int>();
   }
 
@@ -65,7 +65,7 @@ class Members {
   std::array<float, 3> three(const char* name) {
     const Json& value = at(name);
     if (!value.is_array() || value.size() != 3)
-      fail(fmt::format("\"{}\" is not three numbers", name));
+      refuse(fmt::format("\"{}\" is not three numbers", name));
     return {finite(value[0], name), finite(value[1], name), finite(value[2], name)};
   }
 
@@ -75,18 +75,18 @@ class Members {
     for (const auto& [candidate, value] : table) {
       if (wanted == candidate) return value;
     }
-    fail(fmt::format("\"{}\" is unknown; a newer engraft may know it", name));
+    refuse(fmt::format("\"{}\" is unknown; a newer engraft may know it", name));
   }
 
   void require_no_more() const {
-    if (seen_ != object_.size()) fail("has members that this engraft does not know");
+    if (seen_ != object_.size()) refuse("has members that this engraft does not know");
   }
 
  private:
   static float finite(const Json& value, const char* name) {
-    if (!value.is_number()) fail(fmt::format("\"{}\" is not a number", name));
+    if (!value.is_number()) refuse(fmt::format("\"{}\" is not a number", name));
     const float number = value.get<float>();
-    if (!std::isfinite(number)) fail(fmt::format("\"{}\" is not a finite number", name));
+    if (!std::isfinite(number)) refuse(fmt::format("\"{}\" is not a finite number", name));
     return number;
   }
 
@@ -98,7 +98,7 @@ Interpolation interpolation_named(std::string_view wanted) {
   for (const Interpolation candidate : kInterpolations) {
     if (name_of(candidate) == wanted) return candidate;
   }
-  fail("\"interpolation\" is unknown; a newer engraft may know it");
+  refuse("\"interpolation\" is unknown; a newer engraft may know it");
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ std::string to_json(const Preprocessing& p) {
 
 Preprocessing preprocessing_from_json(std::string_view text) {
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) fail("is not JSON");
+  if (json.is_discarded()) refuse("is not JSON");
   Members members(json);
   Preprocessing p;
   p.width = members.side("width");
@@ -126,7 +126,7 @@ Preprocessing preprocessing_from_json(std::string_view text) {
   p.mode = members.choice("mode", kModes);
   p.interpolation = interpolation_named(members.text("interpolation"));
   p.crop_fraction = members.number("crop_fraction");
-  if (!(p.crop_fraction > 0 && p.crop_fraction <= 1)) fail("\"crop_fraction\" is not in (0, 1]");
+  if (!(p.crop_fraction > 0 && p.crop_fraction <= 1)) refuse("\"crop_fraction\" is not in (0, 1]");
   p.channels = members.choice("channels", kChannels);
   p.scale = members.three("scale");
   p.offset = members.three("offset");

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "engraft/base/error.h"
+#include "engraft/run/stopwatch.h"
 
 namespace engraft {
 namespace {
@@ -22,17 +22,6 @@ constexpr int kFewestHeadEpochs = 3;
 constexpr double kHeadSeconds = 0.25;
 /// Head trainings in head_accuracy().
 constexpr int kTrials = 5;
-
-class Stopwatch {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - begin_).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point begin_ = Clock::now();
-};
 
 /// Some of them, from everywhere.
 std::vector<std::size_t> spread(const std::vector<std::size_t>& samples, std::size_t count) {

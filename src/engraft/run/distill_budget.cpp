@@ -1,19 +1,14 @@
 #include "engraft/run/distill_budget.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "engraft/run/stopwatch.h"
 
 namespace engraft {
 namespace {
 
 constexpr std::int64_t kTrialSteps = 8;
 constexpr double kMostEpochs = 1e6;
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Seconds of an epoch without a look, from its first steps. Of several, the very first is not
 /// counted: memory is taken in it, and kernels are made.
@@ -23,9 +18,9 @@ double epoch_seconds(Distiller& distiller) {
   const std::int64_t uncounted = steps > 1 ? 1 : 0;
   for (std::int64_t i = 0; i < uncounted; ++i) distiller.step();
   const double looking = distiller.seconds_looking();
-  const auto begin = Clock::now();
+  const Stopwatch watch;
   for (std::int64_t i = uncounted; i < steps; ++i) distiller.step();
-  const double seconds = seconds_since(begin) - (distiller.seconds_looking() - looking);
+  const double seconds = watch.seconds() - (distiller.seconds_looking() - looking);
   distiller.restore(start);
   return seconds / static_cast<double>(steps - uncounted) *
          static_cast<double>(distiller.steps_per_epoch());
@@ -51,9 +46,9 @@ DistillTimes measure_distilling(Distiller& distiller) {
   DistillTimes times;
   times.fresh = epoch_seconds(distiller);
   times.returned = epoch_seconds(distiller);
-  const auto begin = Clock::now();
+  const Stopwatch watch;
   (void)distiller.look();
-  times.look = seconds_since(begin);
+  times.look = watch.seconds();
   return times;
 }
 

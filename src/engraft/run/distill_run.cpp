@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "engraft/run/distill_plan.h"
 #include "engraft/run/feature_probe.h"
 #include "engraft/run/run_folder.h"
+#include "engraft/run/stopwatch.h"
 #include "engraft/run/unfinished.h"
 #include "engraft/train/distill_checkpoint.h"
 #include "engraft/train/quantised_rows.h"
@@ -26,7 +26,6 @@ namespace engraft {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 constexpr const char* kPhase = "distill";
 constexpr const char* kIdentity = "run";
@@ -35,14 +34,6 @@ constexpr const char* kIdentity = "run";
 constexpr int kSpareDetail = 2;
 /// Of a budget, what is kept back for the end of the run.
 constexpr double kReserve = 0.03;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-void require(bool holds, const std::string& what) {
-  if (!holds) throw Error(ErrorKind::kUsage, what);
-}
 
 void validate(const DistillRequest& request) {
   check(request.options);
@@ -170,7 +161,7 @@ class DistillRun {
 
   int epochs_in_budget(Distiller& distiller) {
     const DistillTimes times = measure_distilling(distiller);
-    const double left = request_.budget * (1 - kReserve) - seconds_since(start_);
+    const double left = request_.budget * (1 - kReserve) - since_start_.seconds();
     const int epochs = epochs_in(left, times, request_.options);
     progress_.note(fmt::format("{} epochs fit into the budget.", epochs));
     return epochs;
@@ -200,7 +191,7 @@ class DistillRun {
         kPhase, distiller.steps_done(),
         to_safetensors({.state = distiller.state(), .metadata = {{kIdentity, identity_}}},
                        layout_of(distiller)));
-    saved_ = Clock::now();
+    since_saved_ = {};
   }
 
   void train(UnfinishedRun& unfinished, Distiller& distiller) {
@@ -208,8 +199,8 @@ class DistillRun {
     const std::int64_t first = distiller.steps_done();
     progress_.begin("Distilling", distiller.steps_in_all() * batch, "views");
     progress_.skip(first * batch);
-    saved_ = Clock::now();
-    const auto begin = Clock::now();
+    since_saved_ = {};
+    const Stopwatch watch;
     while (!distiller.finished()) {
       if (stop_.stop_requested()) {
         save(unfinished, distiller);
@@ -219,11 +210,11 @@ class DistillRun {
       distiller.step();
       progress_.update(distiller.steps_done() * batch, text_of(distiller));
       if (distiller.history().size() > epochs) epoch_done(distiller);
-      if (seconds_since(saved_) >= request_.checkpoint_seconds) save(unfinished, distiller);
+      if (since_saved_.seconds() >= request_.checkpoint_seconds) save(unfinished, distiller);
     }
     save(unfinished, distiller);
     const double views = static_cast<double>((distiller.steps_done() - first) * batch);
-    views_per_second_ = views / std::max(seconds_since(begin), 1e-9);
+    views_per_second_ = views / std::max(watch.seconds(), 1e-9);
     progress_.end();
   }
 
@@ -282,14 +273,14 @@ class DistillRun {
     write_distill_artifacts(request_, networks_, summary, folder);
     unfinished.announce(folder / "results.csv");
     summary.earlier = folder.commit();
-    summary.seconds = seconds_since(start_);
+    summary.seconds = since_start_.seconds();
     return summary;
   }
 
   const DistillRequest& request_;
   Progress& progress_;
   const std::stop_token& stop_;
-  Clock::time_point start_ = Clock::now(), saved_;
+  Stopwatch since_start_, since_saved_;
   ThreadPool pool_;
   DistillNetworks networks_;
   DistillMaterial material_;

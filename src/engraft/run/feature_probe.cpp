@@ -11,7 +11,7 @@
 namespace engraft {
 namespace {
 
-constexpr int kFolds = 5;
+constexpr int kProbeFolds = 5;
 
 std::vector<int> folds_of(std::span<const StoredPicture> pictures, std::span<const int> labels,
                           std::span<const std::string> class_names) {
@@ -22,7 +22,7 @@ std::vector<int> folds_of(std::span<const StoredPicture> pictures, std::span<con
     samples[i].name = pictures[i].content.hex();
     samples[i].label = labels[i];
   }
-  return stratified_folds(samples, class_names, duplicate_groups(contents), kFolds, 0);
+  return stratified_folds(samples, class_names, duplicate_groups(contents), kProbeFolds, 0);
 }
 
 }  // namespace
@@ -48,8 +48,8 @@ std::size_t FeatureProbe::correct(const Network& features, const Preprocessing& 
       [&](std::size_t i, std::span<const float> output) {
         std::ranges::copy(output, values.row(static_cast<std::int64_t>(i)).begin());
       });
-  std::array<std::size_t, kFolds> correct{};
-  pool_.for_each(kFolds, [&](std::size_t fold, int) {
+  std::array<std::size_t, kProbeFolds> correct{};
+  pool_.for_each(kProbeFolds, [&](std::size_t fold, int) {
     std::vector<std::size_t> train, judged;
     std::vector<int> train_labels;
     for (std::size_t i = 0; i < folds_.size(); ++i) {

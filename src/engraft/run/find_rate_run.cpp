@@ -27,28 +27,23 @@ namespace fs = std::filesystem;
 
 constexpr int kMostNumbered = 10'000;
 
-void require(bool ok, std::string_view option, double value, std::string_view wanted) {
-  if (!ok)
-    throw Error(ErrorKind::kUsage, fmt::format("{} {:g}: must be {}", option, value, wanted));
-}
-
 void check_rates(const RateSweep& sweep) {
-  require(sweep.low > 0 && sweep.low <= kHighestSweepRate / 10, "--min", sweep.low,
-          "more than 0 and at most 10, such as 1e-7");
-  require(sweep.high >= 10 * sweep.low && sweep.high <= kHighestSweepRate, "--max", sweep.high,
-          "at least ten times --min and at most 100, such as 1");
-  require(sweep.steps >= kFewestSweepSteps && sweep.steps <= kMostSweepSteps, "--steps",
-          sweep.steps,
-          fmt::format("from {} to {}, such as 100", kFewestSweepSteps, kMostSweepSteps));
+  require_option(sweep.low > 0 && sweep.low <= kHighestSweepRate / 10, "--min", sweep.low,
+                 "more than 0 and at most 10, such as 1e-7");
+  require_option(sweep.high >= 10 * sweep.low && sweep.high <= kHighestSweepRate, "--max",
+                 sweep.high, "at least ten times --min and at most 100, such as 1");
+  require_option(sweep.steps >= kFewestSweepSteps && sweep.steps <= kMostSweepSteps, "--steps",
+                 sweep.steps,
+                 fmt::format("from {} to {}, such as 100", kFewestSweepSteps, kMostSweepSteps));
 }
 
 void check_tuning(const FineTuneOptions& options, float highest_rate) {
-  require(options.batch >= 1 && options.batch <= 65536, "--tune-batch", options.batch,
-          "from 1 to 65536, such as 32");
-  require(options.weight_decay >= 0 && options.weight_decay * highest_rate < 1,
-          "--tune-weight-decay", options.weight_decay,
-          fmt::format("at least 0 and, for rates up to {:g}, less than {:g}, such as 0.05",
-                      highest_rate, 1 / highest_rate));
+  require_option(options.batch >= 1 && options.batch <= 65536, "--tune-batch", options.batch,
+                 "from 1 to 65536, such as 32");
+  require_option(options.weight_decay >= 0 && options.weight_decay * highest_rate < 1,
+                 "--tune-weight-decay", options.weight_decay,
+                 fmt::format("at least 0 and, for rates up to {:g}, less than {:g}, such as 0.05",
+                             highest_rate, 1 / highest_rate));
 }
 
 bool is_there(const fs::path& path) {

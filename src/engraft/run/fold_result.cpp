@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kProbabilities = "probabilities";
 constexpr const char* kInFloats = "probabilities_float32";
 
-void require(bool holds, const std::string& what) {
+void require_whole(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kBadInput, what);
 }
 
@@ -25,12 +25,13 @@ Tensor probabilities_in(const SafetensorsFile& file, const std::string& name,
   const SafetensorsEntry& entry = file.tensors.find(name)->second;
   const Shape shape{static_cast<std::int64_t>(expected.judged),
                     static_cast<std::int64_t>(expected.classes)};
-  require(entry.dtype == DType::kF32 && entry.shape == shape,
-          fmt::format("{} are {} {}, not F32 {}", name, name_of(entry.dtype),
-                      entry.shape.to_string(), shape.to_string()));
+  require_whole(entry.dtype == DType::kF32 && entry.shape == shape,
+                fmt::format("{} are {} {}, not F32 {}", name, name_of(entry.dtype),
+                            entry.shape.to_string(), shape.to_string()));
   Tensor probabilities = to_tensor(entry);
-  require(std::ranges::all_of(probabilities.values(), [](float p) { return p >= 0 && p <= 1; }),
-          fmt::format("{} beyond 0 and 1", name));
+  require_whole(
+      std::ranges::all_of(probabilities.values(), [](float p) { return p >= 0 && p <= 1; }),
+      fmt::format("{} beyond 0 and 1", name));
   return probabilities;
 }
 
@@ -49,16 +50,16 @@ FoldResult fold_result_from(const SafetensorsFile& file, const FoldShape& expect
   if (expected.precision == Precision::kInt8) names.emplace_back(kInFloats);
   const bool all = std::ranges::all_of(
       names, [&](const std::string& name) { return file.tensors.contains(name); });
-  require(all && file.tensors.size() == names.size(),
-          fmt::format("it has other tensors than {}", fmt::join(names, " and ")));
+  require_whole(all && file.tensors.size() == names.size(),
+                fmt::format("it has other tensors than {}", fmt::join(names, " and ")));
   FoldResult result{.history = history_from(file.tensors.at(std::string(kHistoryTensor))),
                     .probabilities = probabilities_in(file, kProbabilities, expected),
                     .in_floats = {}};
   if (expected.precision == Precision::kInt8) {
     result.in_floats = probabilities_in(file, kInFloats, expected);
   }
-  require(result.history.size() == expected.epochs,
-          fmt::format("it has {} of {} epochs", result.history.size(), expected.epochs));
+  require_whole(result.history.size() == expected.epochs,
+                fmt::format("it has {} of {} epochs", result.history.size(), expected.epochs));
   return result;
 }
 

@@ -11,7 +11,7 @@
 namespace engraft {
 namespace {
 
-constexpr int kFolds = 5;
+constexpr int kMostFolds = 5;
 constexpr std::size_t kMostSamples = 3000;
 constexpr std::uint64_t kDrawStream = 0x4845'4144;
 
@@ -24,11 +24,11 @@ std::vector<std::size_t> drawn(std::span<const std::size_t> samples, std::uint64
   return result;
 }
 
-/// As many as every class has different pictures for, at most kFolds.
+/// As many as every class has different pictures for, at most kMostFolds.
 int folds_for(const Material& material, std::span<const std::size_t> samples) {
   std::map<int, std::set<int>> groups;
   for (const std::size_t i : samples) groups[material.labels[i]].insert(material.groups[i]);
-  std::size_t fewest = kFolds;
+  std::size_t fewest = kMostFolds;
   for (const auto& [label, members] : groups) fewest = std::min(fewest, members.size());
   return groups.size() < 2 ? 0 : static_cast<int>(fewest);
 }

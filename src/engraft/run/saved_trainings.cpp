@@ -10,7 +10,7 @@
 namespace engraft {
 namespace {
 
-constexpr const char* kIdentity = "run";
+constexpr const char* kTrainingIdentity = "run";
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void SavedTrainings::restore(const std::string& training, FineTuner& tuner,
 }
 
 void SavedTrainings::save(const std::string& training, const FineTuner& tuner) {
-  folder_.save(training, {.state = tuner.state(), .metadata = {{kIdentity, identity_}}},
+  folder_.save(training, {.state = tuner.state(), .metadata = {{kTrainingIdentity, identity_}}},
                {.parameters = tuner.parameters(), .statistics = tuner.statistics()});
 }
 
@@ -49,13 +49,13 @@ std::optional<FoldResult> SavedTrainings::result(const std::string& fold,
 
 void SavedTrainings::save_result(const std::string& fold, const FoldResult& result) {
   SafetensorsFile file = to_safetensors(result);
-  file.metadata = {{kIdentity, identity_}};
+  file.metadata = {{kTrainingIdentity, identity_}};
   folder_.save_result(fold, file);
 }
 
 void SavedTrainings::require_same_run(const std::filesystem::path& file,
                                       const std::map<std::string, std::string>& metadata) const {
-  const auto found = metadata.find(kIdentity);
+  const auto found = metadata.find(kTrainingIdentity);
   if (found != metadata.end() && found->second == identity_) return;
   throw Error(ErrorKind::kBadInput, has_changed(file.string()));
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
 #include "engraft/base/error.h"
@@ -11,6 +10,7 @@
 #include "engraft/run/event_log.h"
 #include "engraft/run/int8_judgement.h"
 #include "engraft/run/saved_trainings.h"
+#include "engraft/run/stopwatch.h"
 #include "engraft/run/training_progress.h"
 
 namespace engraft {
@@ -246,8 +246,7 @@ class TrainingRunner {
   /// Steps to the end, or to a stop; a checkpoint each so many seconds and each epoch. Epochs are
   /// logged behind those that went before.
   void run_steps(const std::string& phase, FineTuner& tuner, int before) {
-    using Clock = std::chrono::steady_clock;
-    Clock::time_point saved = Clock::now();
+    Stopwatch since_saved;
     std::size_t epochs = tuner.history().size();
     for (const EpochResult& epoch : tuner.history()) log_.add(epoch, before);
     show_.begin_tuning(tuner);
@@ -258,14 +257,14 @@ class TrainingRunner {
       }
       tuner.step();
       show_.step_done(tuner);
-      const std::chrono::duration<double> since = Clock::now() - saved;
+      const double seconds = since_saved.seconds();
       const bool epoch_over = tuner.history().size() > epochs;
       if (epoch_over) log_.add(tuner.history().back(), before);
       epochs = tuner.history().size();
-      if (since.count() < job_.request.checkpoint_seconds && !epoch_over) continue;
-      if (since.count() < job_.request.checkpoint_seconds / 4) continue;
+      if (seconds < job_.request.checkpoint_seconds && !epoch_over) continue;
+      if (seconds < job_.request.checkpoint_seconds / 4) continue;
       saved_.save(phase, tuner);
-      saved = Clock::now();
+      since_saved = {};
     }
     show_.end_tuning(tuner);
   }

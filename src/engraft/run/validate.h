@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "engraft/run/train_run.h"
 
 namespace engraft {
@@ -8,5 +10,8 @@ namespace engraft {
 /// request that makes no sense, and Error(kNotFound) for a folder or split file that is not there;
 /// for before any work.
 void validate(const TrainRequest& request);
+
+/// Throws Error(kUsage, "{option} {value}: must be {wanted}") unless ok.
+void require_option(bool ok, std::string_view option, double value, std::string_view wanted);
 
 }  // namespace engraft

@@ -1,16 +1,11 @@
 #include "engraft/sample/decoration.h"
 
 #include <cmath>
-#include <numbers>
+
+#include "engraft/sample/dirt_brush.h"
 
 namespace engraft::plates {
 namespace {
-
-constexpr double kTurn = 2 * std::numbers::pi;
-
-double random(Rng& rng, double low, double high) {
-  return low + (high - low) * double{rng.uniform()};
-}
 
 /// A ring between two radii.
 void ring(cairo_t* cairo, const Outline& outline, float inner, float outer) {

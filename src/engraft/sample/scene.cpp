@@ -9,7 +9,7 @@
 namespace engraft::plates {
 namespace {
 
-constexpr float kPi = std::numbers::pi_v<float>;
+constexpr float kHalfTurn = std::numbers::pi_v<float>;
 
 struct TableColours {
   std::uint32_t main, second;
@@ -70,7 +70,7 @@ Table make_table(Rng& rng) {
   table.main = from_hex(colours.main) * tint;
   table.second = from_hex(colours.second) * tint;
   table.gloss = gloss * rng.uniform(0.0f, 1.4f);
-  const float angle = rng.uniform(-0.5f, 0.5f) + (chance(rng, 0.4f) ? kPi / 2 : 0);
+  const float angle = rng.uniform(-0.5f, 0.5f) + (chance(rng, 0.4f) ? kHalfTurn / 2 : 0);
   table.cosine = std::cos(angle);
   table.sine = std::sin(angle);
   table.scale = rng.uniform(0.75f, 1.4f);
@@ -100,7 +100,7 @@ PlateStyle make_plate(Rng& rng, Size size) {
   plate.radius = height * rng.uniform(0.36f, 0.60f);
   plate.centre_x = static_cast<float>(size.width) * 0.5f + height * rng.uniform(-0.22f, 0.22f);
   plate.centre_y = height * (0.5f + rng.uniform(-0.13f, 0.13f));
-  plate.rotation = rng.uniform(-kPi, kPi);
+  plate.rotation = rng.uniform(-kHalfTurn, kHalfTurn);
   if (plate.shape == PlateShape::kSquare) plate.radius *= 0.92f;
   if (chance(rng, 0.3f)) {  // no rim: one gentle bowl
     plate.well = rng.uniform(0.82f, 0.9f);
@@ -121,7 +121,7 @@ PlateStyle make_plate(Rng& rng, Size size) {
 Light make_light(Rng& rng) {
   Light light;
   // Windows are seldom behind the photographer: mostly from the sides and from beyond the table.
-  const float azimuth = rng.uniform(-0.35f * kPi, 1.35f * kPi) + kPi;
+  const float azimuth = rng.uniform(-0.35f * kHalfTurn, 1.35f * kHalfTurn) + kHalfTurn;
   const float elevation = rng.uniform(0.55f, 1.15f);
   light.x = std::cos(azimuth) * std::cos(elevation);
   light.y = std::sin(azimuth) * std::cos(elevation);
@@ -197,12 +197,12 @@ cairo_matrix_t plate_matrix(const Scene& scene) {
 Outline::Outline(const PlateStyle& plate) : circle_(plate.shape == PlateShape::kRound) {
   for (int i = 0; i <= kSteps; ++i) {
     edge_[static_cast<std::size_t>(i)] =
-        edge_at(plate, 2 * kPi * static_cast<float>(i) / kSteps - kPi);
+        edge_at(plate, 2 * kHalfTurn * static_cast<float>(i) / kSteps - kHalfTurn);
   }
 }
 
 float Outline::edge(float angle) const {
-  const float place = (angle + kPi) / (2 * kPi);
+  const float place = (angle + kHalfTurn) / (2 * kHalfTurn);
   const float step = (place - std::floor(place)) * kSteps;
   const auto i = static_cast<std::size_t>(std::min(step, kSteps - 1.0f));
   return mix(edge_[i], edge_[i + 1], step - static_cast<float>(i));
@@ -220,7 +220,7 @@ void Outline::path(cairo_t* cairo, float radius) const {
   constexpr int kPoints = 240;
   cairo_new_sub_path(cairo);
   for (int i = 0; i < kPoints; ++i) {
-    const float angle = 2 * kPi * static_cast<float>(i) / kPoints;
+    const float angle = 2 * kHalfTurn * static_cast<float>(i) / kPoints;
     const float r = radius * at(angle, radius);
     cairo_line_to(cairo, double{r * std::cos(angle)}, double{r * std::sin(angle)});
   }

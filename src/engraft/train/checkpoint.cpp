@@ -37,7 +37,7 @@ std::string joined(std::string_view prefix, std::string_view name) {
 
 // ---- writing
 
-void require(bool holds, const std::string& what) {
+void require_writable(bool holds, const std::string& what) {
   if (!holds) throw Error(ErrorKind::kUsage, "a checkpoint: " + what);
 }
 
@@ -48,7 +48,7 @@ class Writer {
 
   void integer(std::string_view name, std::uint64_t value) {
     constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    require(value <= kMost, fmt::format("{} is negative or too large", name));
+    require_writable(value <= kMost, fmt::format("{} is negative or too large", name));
     const std::array values{static_cast<std::int64_t>(value)};
     file_.tensors.emplace(name, make_entry<std::int64_t>(Shape{}, values));
   }
@@ -58,19 +58,20 @@ class Writer {
   }
 
   void slot(const std::string& name, std::span<const float> values, std::size_t wanted) {
-    require(!name.empty() && values.size() == wanted,
-            fmt::format("slot \"{}\" of {} values for {} parameters", name, values.size(), wanted));
+    require_writable(
+        !name.empty() && values.size() == wanted,
+        fmt::format("slot \"{}\" of {} values for {} parameters", name, values.size(), wanted));
     const Shape shape{static_cast<std::int64_t>(values.size())};
     const bool is_new =
         file_.tensors.emplace(joined(kOptimizer, name), make_entry<float>(shape, values)).second;
-    require(is_new, fmt::format("two slots are named {}", name));
+    require_writable(is_new, fmt::format("two slots are named {}", name));
   }
 
   /// A tensor for each parameter.
   void parameters(std::string_view prefix, const ParameterLayout& layout,
                   std::span<const float> flat) {
-    require(flat.size() == layout.size(),
-            fmt::format("{} values for {} of {}", flat.size(), layout.size(), prefix));
+    require_writable(flat.size() == layout.size(),
+                     fmt::format("{} values for {} of {}", flat.size(), layout.size(), prefix));
     for (const auto& slot : layout.slots()) {
       file_.tensors.emplace(joined(prefix, slot.name),
                             make_entry<float>(slot.shape, flat.subspan(slot.offset, slot.size)));
@@ -87,18 +88,18 @@ class Writer {
 
 // ---- reading
 
-[[noreturn]] void damaged(const std::string& what) {
+[[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorKind::kBadInput, what);
 }
 
 /// Takes tensors out of a file, each once, and knows at the end what nobody asked for.
-class Reader {
+class CheckpointReader {
  public:
-  explicit Reader(const SafetensorsFile& file) : file_(file) {}
+  explicit CheckpointReader(const SafetensorsFile& file) : file_(file) {}
 
   [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t most) {
     const std::int64_t value = values<std::int64_t>(std::string(name), Shape{}).front();
-    if (value < 0 || value > most) damaged(fmt::format("{} is {}", name, value));
+    if (value < 0 || value > most) refuse(fmt::format("{} is {}", name, value));
     return value;
   }
 
@@ -125,8 +126,8 @@ class Reader {
     }
     if (static_cast<std::int64_t>(result.size()) !=
         integer(kSlots, std::numeric_limits<std::int64_t>::max())) {
-      damaged(fmt::format("it has {} tensors {}…, {} says another number", result.size(),
-                          kOptimizer, kSlots));
+      refuse(fmt::format("it has {} tensors {}…, {} says another number", result.size(), kOptimizer,
+                         kSlots));
     }
     return result;
   }
@@ -134,7 +135,7 @@ class Reader {
   [[nodiscard]] std::vector<EpochResult> history() {
     const std::string name(kHistoryTensor);
     const auto found = file_.tensors.find(name);
-    if (found == file_.tensors.end()) damaged(fmt::format("tensor {} is missing", name));
+    if (found == file_.tensors.end()) refuse(fmt::format("tensor {} is missing", name));
     taken_.insert(name);
     return history_from(found->second);
   }
@@ -143,28 +144,28 @@ class Reader {
     if (taken_.size() == file_.tensors.size()) return;
     const auto extra = std::ranges::find_if(
         file_.tensors, [&](const auto& item) { return !taken_.contains(item.first); });
-    damaged(fmt::format("tensor {} does not belong to this training", printable(extra->first)));
+    refuse(fmt::format("tensor {} does not belong to this training", printable(extra->first)));
   }
 
  private:
   template <typename T>
   std::vector<T> values(const std::string& name, const Shape& shape) {
     const auto found = file_.tensors.find(name);
-    if (found == file_.tensors.end()) damaged(fmt::format("tensor {} is missing", printable(name)));
+    if (found == file_.tensors.end()) refuse(fmt::format("tensor {} is missing", printable(name)));
     const SafetensorsEntry& entry = found->second;
     if (entry.shape != shape) {
-      damaged(fmt::format("tensor {} has shape {}, not {}", printable(name),
-                          entry.shape.to_string(), shape.to_string()));
+      refuse(fmt::format("tensor {} has shape {}, not {}", printable(name), entry.shape.to_string(),
+                         shape.to_string()));
     }
     std::vector<T> result;
     try {
       result = values_of<T>(entry);
     } catch (const Error& error) {
-      damaged(fmt::format("tensor {}: {}", printable(name), error.what()));
+      refuse(fmt::format("tensor {}: {}", printable(name), error.what()));
     }
     if (result.size() != static_cast<std::size_t>(shape.elements())) {
-      damaged(fmt::format("tensor {} has {} values for {}", printable(name), result.size(),
-                          shape.to_string()));
+      refuse(fmt::format("tensor {} has {} values for {}", printable(name), result.size(),
+                         shape.to_string()));
     }
     taken_.insert(name);
     return result;
@@ -174,19 +175,19 @@ class Reader {
   std::set<std::string> taken_;
 };
 
-Checkpoint read(const SafetensorsFile& file, const CheckpointLayout& layout) {
+Checkpoint read_checkpoint(const SafetensorsFile& file, const CheckpointLayout& layout) {
   constexpr auto kAny = std::numeric_limits<std::int64_t>::max();
   constexpr std::int64_t kYes = 1;
   Checkpoint checkpoint{.state = {}, .metadata = file.metadata};
   const auto version = checkpoint.metadata.find(std::string(kVersionKey));
-  if (version == checkpoint.metadata.end()) damaged("it is no checkpoint of engraft's");
+  if (version == checkpoint.metadata.end()) refuse("it is no checkpoint of engraft's");
   if (version->second != kVersion) {
-    damaged(fmt::format("its version is {}, this engraft reads {}", printable(version->second),
-                        kVersion));
+    refuse(fmt::format("its version is {}, this engraft reads {}", printable(version->second),
+                       kVersion));
   }
   checkpoint.metadata.erase(version);
   FineTuneState& state = checkpoint.state;
-  Reader reader(file);
+  CheckpointReader reader(file);
   state.step = reader.integer("position/step", kAny);
   state.parameters = reader.parameters(kParameters, layout.parameters);
   state.statistics = reader.parameters(kStatistics, layout.statistics);
@@ -216,7 +217,7 @@ SafetensorsFile to_safetensors(const Checkpoint& checkpoint, const CheckpointLay
   const FineTuneState& state = checkpoint.state;
   SafetensorsFile file{.metadata = checkpoint.metadata, .tensors = {}};
   for (const auto& [key, text] : checkpoint.metadata) {
-    require(!key.starts_with(kReserved), fmt::format("metadata named {}", printable(key)));
+    require_writable(!key.starts_with(kReserved), fmt::format("metadata named {}", printable(key)));
   }
   file.metadata.emplace(kVersionKey, kVersion);
   Writer writer(file);
@@ -236,8 +237,8 @@ SafetensorsFile to_safetensors(const Checkpoint& checkpoint, const CheckpointLay
   writer.integer("position/pictures", state.pictures);
   writer.history(state.history);
   writer.integer("position/best_epoch", static_cast<std::uint64_t>(state.best_epoch));
-  require(static_cast<std::size_t>(state.best_epoch) <= state.history.size(),
-          fmt::format("best epoch {} of {}", state.best_epoch, state.history.size()));
+  require_writable(static_cast<std::size_t>(state.best_epoch) <= state.history.size(),
+                   fmt::format("best epoch {} of {}", state.best_epoch, state.history.size()));
   const bool has_best = !state.best_parameters.empty() || !state.best_statistics.empty();
   writer.integer(kHasBest, has_best ? 1 : 0);
   if (has_best) {
@@ -250,7 +251,7 @@ SafetensorsFile to_safetensors(const Checkpoint& checkpoint, const CheckpointLay
 Checkpoint checkpoint_from(const SafetensorsFile& file, const CheckpointLayout& layout,
                            const std::string& name) {
   try {
-    return read(file, layout);
+    return read_checkpoint(file, layout);
   } catch (const Error& error) {
     throw Error(ErrorKind::kBadInput, fmt::format("{}: {}", name, error.what()));
   }

@@ -11,7 +11,7 @@ namespace engraft {
 namespace {
 
 /// Members of an EpochResult.
-constexpr std::size_t kColumns = 7;
+constexpr std::size_t kHistoryColumns = 7;
 
 [[noreturn]] void damaged(const std::string& what) {
   throw Error(ErrorKind::kBadInput, what);
@@ -32,20 +32,21 @@ float narrow(double value) {
 SafetensorsEntry history_entry(std::span<const EpochResult> history) {
   std::vector<double> values;
   for (const EpochResult& e : history) {
-    if (e.epoch != static_cast<int>(values.size() / kColumns) + 1) {
+    if (e.epoch != static_cast<int>(values.size() / kHistoryColumns) + 1) {
       throw Error(ErrorKind::kUsage, fmt::format("a checkpoint: epoch {} in row {}", e.epoch,
-                                                 values.size() / kColumns + 1));
+                                                 values.size() / kHistoryColumns + 1));
     }
     values.insert(values.end(), {static_cast<double>(e.epoch), e.learning_rate, e.train_loss,
                                  e.train_accuracy, e.val_loss, e.val_accuracy, e.seconds});
   }
-  const Shape shape{static_cast<std::int64_t>(history.size()), static_cast<std::int64_t>(kColumns)};
+  const Shape shape{static_cast<std::int64_t>(history.size()),
+                    static_cast<std::int64_t>(kHistoryColumns)};
   return make_entry<double>(shape, values);
 }
 
 std::vector<EpochResult> history_from(const SafetensorsEntry& entry) {
   const std::int64_t epochs = entry.shape.rank() == 2 ? entry.shape[0] : 0;
-  const Shape expected{epochs, static_cast<std::int64_t>(kColumns)};
+  const Shape expected{epochs, static_cast<std::int64_t>(kHistoryColumns)};
   if (entry.shape != expected) {
     damaged(fmt::format("tensor {} has shape {}, not {}", kHistoryTensor, entry.shape.to_string(),
                         expected.to_string()));
@@ -61,8 +62,8 @@ std::vector<EpochResult> history_from(const SafetensorsEntry& entry) {
                         expected.to_string()));
   }
   std::vector<EpochResult> result;
-  for (std::size_t at = 0; at < all.size(); at += kColumns) {
-    const std::span row = std::span(all).subspan(at, kColumns);
+  for (std::size_t at = 0; at < all.size(); at += kHistoryColumns) {
+    const std::span row = std::span(all).subspan(at, kHistoryColumns);
     if (!(row[0] == static_cast<double>(result.size() + 1))) {
       damaged(fmt::format("{} has epoch {} in row {}", kHistoryTensor, row[0], result.size() + 1));
     }

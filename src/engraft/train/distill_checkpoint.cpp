@@ -11,13 +11,13 @@
 namespace engraft {
 namespace {
 
-constexpr std::string_view kVersionKey = "engraft.distillation";
-constexpr std::string_view kVersion = "1";
-constexpr std::size_t kColumns = 10;
+constexpr std::string_view kDistillVersionKey = "engraft.distillation";
+constexpr std::string_view kDistillVersion = "1";
+constexpr std::size_t kRowColumns = 10;
 
-using Row = std::array<double, kColumns>;
+using Row = std::array<double, kRowColumns>;
 
-Row row_of(const DistillResult& r) {
+Row row_for(const DistillResult& r) {
   return {static_cast<double>(r.epoch),
           r.learning_rate,
           r.feature_error,
@@ -55,9 +55,10 @@ void put(SafetensorsFile& file, const std::string& prefix, const ParameterLayout
 }
 
 /// Takes tensors out of a file, one after the other, and says what is wrong with them.
-class Reader {
+class DistillCheckpointReader {
  public:
-  Reader(const SafetensorsFile& file, const std::string& name) : file_(file), name_(name) {}
+  DistillCheckpointReader(const SafetensorsFile& file, const std::string& name)
+      : file_(file), name_(name) {}
 
   [[noreturn]] void damaged(const std::string& what) const {
     throw Error(ErrorKind::kBadInput, fmt::format("{}: {}", name_, what));
@@ -99,17 +100,18 @@ class Reader {
   std::size_t taken_ = 0;
 };
 
-std::vector<DistillResult> take_history(const SafetensorsFile& file, Reader& reader) {
+std::vector<DistillResult> take_history(const SafetensorsFile& file,
+                                        DistillCheckpointReader& reader) {
   const auto found = file.tensors.find("history");
   if (found == file.tensors.end() || found->second.shape.rank() != 2) {
     reader.damaged("has no history");
   }
   const std::int64_t epochs = found->second.shape[0];
   const auto values =
-      reader.take<double>("history", Shape{epochs, static_cast<std::int64_t>(kColumns)});
+      reader.take<double>("history", Shape{epochs, static_cast<std::int64_t>(kRowColumns)});
   std::vector<DistillResult> history;
   for (std::size_t i = 0; i < static_cast<std::size_t>(epochs); ++i) {
-    const auto row = std::span(values).subspan(i * kColumns, kColumns);
+    const auto row = std::span(values).subspan(i * kRowColumns, kRowColumns);
     if (!(row[0] >= 1 && row[0] <= 1e9)) reader.damaged("has an epoch that is no number");
     history.push_back(result_of(row));
   }
@@ -128,7 +130,7 @@ SafetensorsFile to_safetensors(const DistillCheckpoint& checkpoint,
     }
     file.metadata[key] = value;
   }
-  file.metadata[std::string(kVersionKey)] = kVersion;
+  file.metadata[std::string(kDistillVersionKey)] = kDistillVersion;
   put(file, "parameters/", layout.parameters, state.parameters);
   put(file, "statistics/", layout.statistics, state.statistics);
   put(file, "average/parameters/", layout.parameters, state.average_parameters);
@@ -139,12 +141,12 @@ SafetensorsFile to_safetensors(const DistillCheckpoint& checkpoint,
   }
   std::vector<double> history;
   for (const DistillResult& result : state.history) {
-    const Row row = row_of(result);
+    const Row row = row_for(result);
     history.insert(history.end(), row.begin(), row.end());
   }
-  file.tensors["history"] = make_entry(
-      Shape{static_cast<std::int64_t>(state.history.size()), static_cast<std::int64_t>(kColumns)},
-      std::span<const double>(history));
+  file.tensors["history"] = make_entry(Shape{static_cast<std::int64_t>(state.history.size()),
+                                             static_cast<std::int64_t>(kRowColumns)},
+                                       std::span<const double>(history));
   const std::array<std::int64_t, 4> position{state.step, state.optimizer_steps, state.agreeing,
                                              state.seen};
   file.tensors["position"] = make_entry(Shape{4}, std::span<const std::int64_t>(position));
@@ -155,10 +157,11 @@ SafetensorsFile to_safetensors(const DistillCheckpoint& checkpoint,
 
 DistillCheckpoint distill_checkpoint_from(const SafetensorsFile& file,
                                           const CheckpointLayout& layout, const std::string& name) {
-  Reader reader(file, name);
-  const auto version = file.metadata.find(std::string(kVersionKey));
+  DistillCheckpointReader reader(file, name);
+  const auto version = file.metadata.find(std::string(kDistillVersionKey));
   if (version == file.metadata.end()) reader.damaged("is no checkpoint of a distillation");
-  if (version->second != kVersion) reader.damaged("is a checkpoint of another version of engraft");
+  if (version->second != kDistillVersion)
+    reader.damaged("is a checkpoint of another version of engraft");
   DistillCheckpoint checkpoint;
   DistillState& state = checkpoint.state;
   for (const auto& [key, value] : file.metadata) {

@@ -12,10 +12,6 @@
 namespace engraft {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw Error(ErrorKind::kUsage, what);
-}
-
 /// The class of the largest logit; of a single one, whether it is above 0.
 std::ptrdiff_t first_answer(std::span<const float> logits) {
   if (logits.size() == 1) return logits[0] > 0 ? 1 : 0;

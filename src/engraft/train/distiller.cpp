@@ -14,11 +14,7 @@ namespace engraft {
 namespace {
 
 /// Parameters that a worker updates at a time.
-constexpr std::size_t kUpdateSlice = 1 << 15;
-
-void require(bool holds, const std::string& what) {
-  if (!holds) throw Error(ErrorKind::kUsage, what);
-}
+constexpr std::size_t kStudentSlice = 1 << 15;
 
 std::int64_t decay_steps(const DistillOptions& options, std::int64_t total) {
   return std::llround(static_cast<double>(options.decay) * static_cast<double>(total));
@@ -153,8 +149,8 @@ void Distiller::Impl::update(float rate, double norm) {
   const float factor = options_.clip > 0 ? clip_factor(norm, options_.clip) : 1.0f;
   optimizer_.begin_step();
   average_.begin_step();
-  pool_.for_each((size + kUpdateSlice - 1) / kUpdateSlice, [&](std::size_t slice, int) {
-    const ParameterRange range{slice * kUpdateSlice, std::min(size, (slice + 1) * kUpdateSlice)};
+  pool_.for_each((size + kStudentSlice - 1) / kStudentSlice, [&](std::size_t slice, int) {
+    const ParameterRange range{slice * kStudentSlice, std::min(size, (slice + 1) * kStudentSlice)};
     if (factor != 1) {
       scale(std::span(gradient_).subspan(range.begin, range.end - range.begin), factor);
     }

@@ -8,20 +8,22 @@
 namespace engraft {
 namespace {
 
-void require(bool holds, const std::string& what) {
+void require_same_distillation(bool holds, const std::string& what) {
   if (holds) return;
   throw Error(ErrorKind::kBadInput,
               "the checkpoint is of another distillation: " + what + "; begin this one anew");
 }
 
-void fits(std::string_view name, std::size_t given, std::size_t wanted) {
-  require(given == wanted, fmt::format("{} values of {} where {} belong", given, name, wanted));
+void fits_distillation(std::string_view name, std::size_t given, std::size_t wanted) {
+  require_same_distillation(given == wanted,
+                            fmt::format("{} values of {} where {} belong", given, name, wanted));
 }
 
 const std::vector<float>& slot_of(const DistillState& state, std::string_view name) {
   const auto found = std::ranges::find(
       state.optimizer, name, [](const auto& slot) { return std::string_view(slot.first); });
-  require(found != state.optimizer.end(), fmt::format("its optimizer has no {}", name));
+  require_same_distillation(found != state.optimizer.end(),
+                            fmt::format("its optimizer has no {}", name));
   return found->second;
 }
 
@@ -52,23 +54,28 @@ DistillState Distiller::state() const {
 }
 
 void Distiller::Impl::check_state(const DistillState& state) const {
-  fits("the parameters", state.parameters.size(), parameters_.size());
-  fits("the statistics", state.statistics.size(), statistics_.size());
-  fits("the average", state.average_parameters.size(), parameters_.size());
-  fits("the average of the statistics", state.average_statistics.size(), statistics_.size());
+  fits_distillation("the parameters", state.parameters.size(), parameters_.size());
+  fits_distillation("the statistics", state.statistics.size(), statistics_.size());
+  fits_distillation("the average", state.average_parameters.size(), parameters_.size());
+  fits_distillation("the average of the statistics", state.average_statistics.size(),
+                    statistics_.size());
   const auto slots = optimizer_.state();
-  require(state.optimizer.size() == slots.size(), "its optimizer is another");
-  for (const auto& [name, values] : slots) fits(name, slot_of(state, name).size(), values.size());
-  require(state.step >= 0 && state.step <= total() && state.optimizer_steps == state.step,
-          fmt::format("it is at step {} of {}, and its optimizer at {}", state.step, total(),
-                      state.optimizer_steps));
+  require_same_distillation(state.optimizer.size() == slots.size(), "its optimizer is another");
+  for (const auto& [name, values] : slots)
+    fits_distillation(name, slot_of(state, name).size(), values.size());
+  require_same_distillation(
+      state.step >= 0 && state.step <= total() && state.optimizer_steps == state.step,
+      fmt::format("it is at step {} of {}, and its optimizer at {}", state.step, total(),
+                  state.optimizer_steps));
   const std::int64_t in_epoch = state.step % per_epoch_;
-  require(state.seen == in_epoch * static_cast<std::int64_t>(batch_size_) && state.agreeing >= 0 &&
-              state.agreeing <= state.seen,
-          fmt::format("{} pictures seen at step {}", state.seen, state.step));
-  fits("the history", state.history.size(), static_cast<std::size_t>(state.step / per_epoch_));
+  require_same_distillation(state.seen == in_epoch * static_cast<std::int64_t>(batch_size_) &&
+                                state.agreeing >= 0 && state.agreeing <= state.seen,
+                            fmt::format("{} pictures seen at step {}", state.seen, state.step));
+  fits_distillation("the history", state.history.size(),
+                    static_cast<std::size_t>(state.step / per_epoch_));
   for (std::size_t i = 0; i < state.history.size(); ++i) {
-    require(state.history[i].epoch == static_cast<int>(i) + 1, "its epochs are out of order");
+    require_same_distillation(state.history[i].epoch == static_cast<int>(i) + 1,
+                              "its epochs are out of order");
   }
 }
 

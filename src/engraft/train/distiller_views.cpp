@@ -9,9 +9,9 @@ namespace engraft {
 namespace {
 
 // Streams of Rng beside the views' own, which have their numbers.
-constexpr std::uint64_t kShuffleStream = std::uint64_t{1} << 32;
-constexpr std::uint64_t kMixStream = std::uint64_t{3} << 32;
-constexpr std::uint64_t kPartnerStream = std::uint64_t{4} << 32;
+constexpr std::uint64_t kViewShuffleStream = std::uint64_t{1} << 32;
+constexpr std::uint64_t kViewMixStream = std::uint64_t{3} << 32;
+constexpr std::uint64_t kViewPartnerStream = std::uint64_t{4} << 32;
 
 /// Views whose features say how far each channel spreads.
 constexpr std::size_t kScaleViews = 512;
@@ -35,7 +35,7 @@ Augmentation distillation_views() {
 
 TaughtView Distiller::Impl::draw(std::size_t picture, std::uint64_t view) const {
   const std::uint64_t key = spec_.pictures[picture].content.leading_bits();
-  Rng rng(options_.seed, kMixStream + view, key);
+  Rng rng(options_.seed, kViewMixStream + view, key);
   const bool mixed = rng.uniform() < options_.mixed;
   TaughtView drawn{.picture = picture, .view = view, .mix = {}, .partner = 0};
   if (!mixed) return drawn;
@@ -50,7 +50,7 @@ std::vector<TaughtView> Distiller::Impl::batch() const {
   const auto epoch = static_cast<std::uint64_t>(step_ / per_epoch_) + 1;
   const auto views = static_cast<std::uint64_t>(options_.views);
   const std::uint64_t view = views == 0 ? epoch : (epoch - 1) % views + 1;
-  Rng rng(options_.seed, kShuffleStream + epoch);
+  Rng rng(options_.seed, kViewShuffleStream + epoch);
   std::vector<std::size_t> order(spec_.pictures.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   rng.shuffle(std::span(order));
@@ -72,7 +72,7 @@ void Distiller::Impl::fill(const TaughtView& view, const Preprocessing& to,
   draw_into(first, view.view, input);
   if (view.mix.kind == Mix::Kind::kNone) return;
   std::vector<float> second(input.size());
-  draw_into(spec_.pictures[view.partner], kPartnerStream + view.view, second);
+  draw_into(spec_.pictures[view.partner], kViewPartnerStream + view.view, second);
   Mix mix = view.mix;
   if (to.width != spec_.student_view.width || to.height != spec_.student_view.height) {
     const auto scaled = [](int value, int from, int whole) {

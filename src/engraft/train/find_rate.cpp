@@ -22,10 +22,6 @@ constexpr double kSure = 3.5;
 /// Share of the loss below which a change is of no account.
 constexpr double kOfAccount = 0.01;
 
-void require(bool holds, const std::string& otherwise) {
-  if (!holds) throw Error(ErrorKind::kUsage, otherwise);
-}
-
 /// m = Σ wᵢxᵢ/Σ wᵢ, wᵢ = βˢ⁻ⁱ, and its standard error, from the unbiased variance of the xᵢ about
 /// m: √(Σ wᵢ²/(Σ wᵢ)² · Σ wᵢ(xᵢ-m)²/Σ wᵢ / (1 - Σ wᵢ²/(Σ wᵢ)²)); 0 for a single x.
 class Smoother {

@@ -14,10 +14,6 @@
 namespace engraft {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw Error(ErrorKind::kUsage, what);
-}
-
 /// The softmax or sigmoid at a network's end.
 const Node& last_activation(const Graph& graph) {
   const auto& nodes = graph.nodes();

@@ -8,10 +8,6 @@
 namespace engraft {
 namespace {
 
-void require(bool holds, const std::string& what) {
-  if (!holds) throw Error(ErrorKind::kUsage, what);
-}
-
 void check_loop(const FineTuneOptions& o) {
   require(o.epochs >= 1 && o.epochs <= 100'000, fmt::format("{} epochs; 1 to 100000", o.epochs));
   require(o.batch >= 1 && o.batch <= 65536, fmt::format("a batch of {}; 1 to 65536", o.batch));

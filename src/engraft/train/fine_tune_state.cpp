@@ -13,19 +13,21 @@ namespace {
               "the checkpoint is of another training: " + what + "; begin this one anew");
 }
 
-void require(bool holds, const std::string& what) {
+void require_same_training(bool holds, const std::string& what) {
   if (!holds) of_another(what);
 }
 
-void fits(std::string_view name, std::size_t given, std::size_t wanted) {
-  require(given == wanted, fmt::format("{} values of {} where {} belong", given, name, wanted));
+void fits_training(std::string_view name, std::size_t given, std::size_t wanted) {
+  require_same_training(given == wanted,
+                        fmt::format("{} values of {} where {} belong", given, name, wanted));
 }
 
 /// A slot of the optimizer in a state.
 const std::vector<float>& slot_of(const FineTuneState& state, std::string_view name) {
   const auto found = std::ranges::find(
       state.optimizer, name, [](const auto& slot) { return std::string_view(slot.first); });
-  require(found != state.optimizer.end(), fmt::format("its optimizer has no {}", name));
+  require_same_training(found != state.optimizer.end(),
+                        fmt::format("its optimizer has no {}", name));
   return found->second;
 }
 
@@ -64,30 +66,36 @@ bool FineTuner::Impl::leaves_open(const FineTuneState& state) const {
 }
 
 void FineTuner::Impl::check_state(const FineTuneState& state) const {
-  fits("the parameters", state.parameters.size(), parameters_.size());
-  fits("the statistics", state.statistics.size(), statistics_.size());
-  fits("the average", state.ema.size(), ema_ ? parameters_.size() : 0);
+  fits_training("the parameters", state.parameters.size(), parameters_.size());
+  fits_training("the statistics", state.statistics.size(), statistics_.size());
+  fits_training("the average", state.ema.size(), ema_ ? parameters_.size() : 0);
   const auto slots = optimizer_.state();
-  require(state.optimizer.size() == slots.size(), "its optimizer is another");
-  for (const auto& [name, values] : slots) fits(name, slot_of(state, name).size(), values.size());
-  require(state.optimizer_steps >= 0 && state.ema_steps >= 0, "a negative number of steps");
-  require(state.step >= 0 && state.step <= total_,
-          fmt::format("it is at step {} of {}", state.step, total_));
+  require_same_training(state.optimizer.size() == slots.size(), "its optimizer is another");
+  for (const auto& [name, values] : slots)
+    fits_training(name, slot_of(state, name).size(), values.size());
+  require_same_training(state.optimizer_steps >= 0 && state.ema_steps >= 0,
+                        "a negative number of steps");
+  require_same_training(state.step >= 0 && state.step <= total_,
+                        fmt::format("it is at step {} of {}", state.step, total_));
   const auto epochs = static_cast<std::size_t>(state.step / per_epoch_);
   const bool open = leaves_open(state);
-  require(state.pictures == draw_.pictures_after(open ? per_epoch_ : state.step % per_epoch_) &&
-              state.correct <= state.pictures,
-          fmt::format("{} pictures seen at step {}", state.pictures, state.step));
-  fits("the history", state.history.size(), open ? epochs - 1 : epochs);
+  require_same_training(
+      state.pictures == draw_.pictures_after(open ? per_epoch_ : state.step % per_epoch_) &&
+          state.correct <= state.pictures,
+      fmt::format("{} pictures seen at step {}", state.pictures, state.step));
+  fits_training("the history", state.history.size(), open ? epochs - 1 : epochs);
   for (std::size_t i = 0; i < state.history.size(); ++i) {
-    require(state.history[i].epoch == static_cast<int>(i) + 1, "its epochs are out of order");
+    require_same_training(state.history[i].epoch == static_cast<int>(i) + 1,
+                          "its epochs are out of order");
   }
   const auto best = static_cast<std::size_t>(std::max(state.best_epoch, 0));
-  require(
+  require_same_training(
       state.best_epoch >= 0 && best <= state.history.size() && (best > 0) == !state.history.empty(),
       fmt::format("its best epoch is {} of {}", state.best_epoch, state.history.size()));
-  fits("the best parameters", state.best_parameters.size(), best > 0 ? parameters_.size() : 0);
-  fits("the best statistics", state.best_statistics.size(), best > 0 ? statistics_.size() : 0);
+  fits_training("the best parameters", state.best_parameters.size(),
+                best > 0 ? parameters_.size() : 0);
+  fits_training("the best statistics", state.best_statistics.size(),
+                best > 0 ? statistics_.size() : 0);
 }
 
 void FineTuner::restore(FineTuneState state) {

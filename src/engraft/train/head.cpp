@@ -14,10 +14,6 @@
 namespace engraft {
 namespace {
 
-void require(bool holds, const std::string& otherwise) {
-  if (!holds) throw Error(ErrorKind::kUsage, otherwise);
-}
-
 /// A share: low ≤ value < 1 (NaN is in no range).
 void require_share(float value, const char* name) {
   require(value >= 0 && value < 1, fmt::format("{} must be in [0, 1), not {}", name, value));

@@ -11,7 +11,7 @@ namespace engraft {
 namespace {
 
 // Streams of Rng beside the epochs' own, which number the dropout masks.
-constexpr std::uint64_t kShuffleStream = std::uint64_t{1} << 32;
+constexpr std::uint64_t kRowShuffleStream = std::uint64_t{1} << 32;
 constexpr std::uint64_t kViewStream = std::uint64_t{2} << 32;
 constexpr std::uint64_t kInitialStream = std::uint64_t{3} << 32;
 
@@ -118,7 +118,7 @@ EpochResult HeadTrainer::run_epoch(int epoch) {
   // Positions in train_.pictures, so that a label stays beside its picture.
   std::vector<std::size_t> order(train_.pictures.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  Rng(options_.seed, kShuffleStream + static_cast<std::uint64_t>(epoch))
+  Rng(options_.seed, kRowShuffleStream + static_cast<std::uint64_t>(epoch))
       .shuffle(std::span<std::size_t>(order));
 
   EpochResult result{.epoch = epoch};

@@ -16,7 +16,7 @@ namespace {
 /// Pictures between two looks at stop and progress.
 constexpr std::size_t kAtATime = 64;
 
-StoredPicture read(const std::filesystem::path& path, const PictureStoreOptions& options) {
+StoredPicture read_picture(const std::filesystem::path& path, const PictureStoreOptions& options) {
   StoredPicture stored;
   try {
     const Bytes bytes = read_file(path);
@@ -55,7 +55,7 @@ std::vector<StoredPicture> store_pictures(std::span<const std::filesystem::path>
     const std::size_t count = std::min(kAtATime, paths.size() - begin);
     pool.for_each(count, [&](std::size_t i, int) {
       StoredPicture& picture = stored[begin + i];
-      picture = read(paths[begin + i], options);
+      picture = read_picture(paths[begin + i], options);
       used += picture.image.pixels.size();
     });
     const std::size_t done = begin + count;

@@ -18,10 +18,6 @@ constexpr double kOneCycleRise = 0.3;  // share of all steps
 constexpr double kOneCycleStart = 1.0 / 25;
 constexpr double kOneCycleEnd = 1e-4;
 
-void require(bool holds, const std::string& otherwise) {
-  if (!holds) throw Error(ErrorKind::kUsage, otherwise);
-}
-
 std::int64_t share_of(double share, std::int64_t total) {
   return std::llround(share * static_cast<double>(total));
 }

@@ -8,7 +8,7 @@ namespace {
 
 /// Floats of x, y and their gradients that pass together through a panel of the block: they stay in
 /// the second cache, and the panel's weights in the first serve all pictures.
-constexpr std::size_t kValuesTogether = std::size_t{1} << 16;
+constexpr std::size_t kTrainingValuesTogether = std::size_t{1} << 16;
 
 /// An inverted residual block in one step: nothing between its input and its output is kept, what
 /// the way back needs of it is computed once more (kernels/inverted_residual_backward.h).
@@ -21,9 +21,9 @@ class BlockLayer final : public TrainingLayer {
         x_size_(static_cast<std::size_t>(spec.input.elements())),
         y_size_(static_cast<std::size_t>(spec.output.elements())),
         forward_together_(
-            std::clamp<std::size_t>(kValuesTogether / (x_size_ + y_size_), 1, pictures_)),
-        backward_together_(
-            std::clamp<std::size_t>(kValuesTogether / (2 * x_size_ + y_size_), 1, pictures_)),
+            std::clamp<std::size_t>(kTrainingValuesTogether / (x_size_ + y_size_), 1, pictures_)),
+        backward_together_(std::clamp<std::size_t>(
+            kTrainingValuesTogether / (2 * x_size_ + y_size_), 1, pictures_)),
         packed_(packed_size(block()) * sizeof(float)),
         packed_backward_(backward_packed_size(block()) * sizeof(float)) {
     for (const std::string& name : step_.parameters) {

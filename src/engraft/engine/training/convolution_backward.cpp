@@ -8,24 +8,12 @@
 #include "engraft/base/error.h"
 #include "engraft/engine/libdnnl.h"
 #include "engraft/engine/memory_layout.h"
+#include "engraft/engine/onednn_memory.h"
 #include "engraft/kernels/elementwise.h"
 
 namespace engraft {
-namespace {
 
 using dnnl::memory;
-
-constexpr auto kF32 = memory::data_type::f32;
-
-memory::desc pictures(const Shape& shape, int batch) {
-  return {{batch, shape[2], shape[0], shape[1]}, kF32, memory::format_tag::nhwc};
-}
-
-std::size_t aligned(std::size_t bytes) {
-  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-}
-
-}  // namespace
 
 struct ConvolutionBackward::Impl {
   explicit Impl(const Spec& spec);
