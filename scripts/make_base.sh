@@ -15,11 +15,15 @@ fi
 program=$(realpath "$1")
 data=$(realpath "$2")
 out=${3%.onnx}
-half=()
-keep=
-while IFS= read -r picture; do
-  if [[ -n $keep ]]; then half+=("$picture") keep=; else keep=1; fi
-done < <(find "$data/imagenet_samples" -type f -iname '*.jp*g' | LC_ALL=C sort)
+for folder in unlabelled samples imagenet_samples flowers; do
+  [[ -d $data/$folder ]] || { echo "$data/$folder: there is no such folder" >&2; exit 3; }
+done
+if [[ -e $out.onnx && ! -d $out-full-run ]]; then
+  echo "$out.onnx: is there already; move it away" >&2
+  exit 2
+fi
+mapfile -t half < <(find "$data/imagenet_samples" -type f -iname '*.jp*g' | LC_ALL=C sort | sed -n 'n;p')
+((${#half[@]})) || { echo "$data/imagenet_samples: holds no JPEG pictures" >&2; exit 3; }
 
 # round NAME OPTION...: the whole of it, what is left of it, or nothing where it is done.
 round() {
@@ -33,7 +37,12 @@ round() {
   fi
 }
 
+# compacted FROM TO: anew where FROM is newer.
+compacted() {
+  [[ -e $2 && ! $1 -nt $2 ]] || "$program" compact --overwrite "$1" --out "$2"
+}
+
 round "$out-first" --student mobilenet_v2_0.35_128 --epochs 430
-[[ -e $out-compact.onnx ]] || "$program" compact "$out-first.onnx" --out "$out-compact.onnx"
+compacted "$out-first.onnx" "$out-compact.onnx"
 round "$out-full" --student "$out-compact.onnx" --sample-drawn 500 --epochs 400 --seed 1
-[[ -e $out.onnx ]] || "$program" compact "$out-full.onnx" --out "$out.onnx"
+compacted "$out-full.onnx" "$out.onnx"

@@ -18,15 +18,16 @@ using test::small_model;
 using test::tensor;
 using ::testing::ElementsAre;
 
-TEST(OnnxFile, IsOpset13WithSortedMetadata) {
+TEST(OnnxFile, IsOpset13WithSortedMetadataAndItsChecksum) {
   const ::onnx::ModelProto model = parse(write_onnx(small_model()));
   EXPECT_EQ(model.ir_version(), 7);
   EXPECT_EQ(model.producer_name(), "engraft");
   ASSERT_EQ(model.opset_import_size(), 1);
   EXPECT_EQ(model.opset_import(0).version(), 13);
-  ASSERT_EQ(model.metadata_props_size(), 2);
+  ASSERT_EQ(model.metadata_props_size(), 3);
   EXPECT_EQ(model.metadata_props(0).key(), "a");
   EXPECT_EQ(model.metadata_props(1).key(), "labels");
+  EXPECT_EQ(model.metadata_props(2).key(), "engraft.crc32c");
 }
 
 TEST(OnnxFile, IsOpset14WhereAHardSwishNeedsIt) {

@@ -58,6 +58,38 @@ TEST_P(FlippedOnnx, IsReadOrRefusedButNeverCrashes) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FlippedOnnx, testing::Range(0, 40));
 
+TEST(DamagedOnnx, AnyBitOfAWrittenFileThatFlippedIsNoticed) {
+  const Bytes whole = write_onnx(small_model());
+  const std::string_view text(reinterpret_cast<const char*>(whole.data()), whole.size());
+  const std::string_view key = "engraft.crc32c";
+  const std::size_t entry = text.find(key) - 4;  // two tags and two lengths
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    if (at >= entry && at < entry + 4 + key.size() + 2) continue;  // then there is no checksum
+    for (int bit = 0; bit < 8; ++bit) {
+      Bytes flipped = whole;
+      flipped[at] ^= static_cast<std::byte>(1u << bit);
+      EXPECT_THROW(read(flipped), Error) << at << ", bit " << bit;
+    }
+  }
+}
+
+TEST(DamagedOnnx, IsToldByItsChecksumAndTheWayOut) {
+  ::onnx::ModelProto model = parse(write_onnx(small_model()));
+  const std::string values = tensor(model, "Conv1/kernel").raw_data();
+  Bytes bytes = write_onnx(small_model());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bytes[text.find(values)] ^= std::byte{1};
+  test::expect_error(ErrorKind::kBadInput,
+                     AllOf(HasSubstr("m.onnx"), HasSubstr("checksum"), HasSubstr("copy it again")),
+                     [&] { read(bytes); });
+}
+
+TEST(DamagedOnnx, WhatOtherProgramsChangedHasNoChecksum) {
+  const Bytes bytes = changed([](Model& model) { model.set_producer_name("another"); });
+  EXPECT_EQ(read_onnx(bytes, "m.onnx").metadata, small_model().metadata);
+  EXPECT_EQ(read_onnx(write_onnx(small_model()), "m.onnx").metadata, small_model().metadata);
+}
+
 class ChangedOnnx : public testing::TestWithParam<Change> {};
 
 TEST_P(ChangedOnnx, IsRefusedWithTheReason) {

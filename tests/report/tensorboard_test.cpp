@@ -16,7 +16,6 @@
 #include <variant>
 
 #include "engraft/base/file.h"
-#include "engraft/report/crc32c.h"
 #include "support/errors.h"
 #include "support/test_data.h"
 
@@ -30,10 +29,6 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-
-std::uint32_t crc(std::string_view text) {
-  return crc32c(std::as_bytes(std::span(text)));
-}
 
 /// Bit by bit, by the polynomial 0x1EDC6F41 in reversed order.
 std::uint32_t slow_crc(std::string_view text) {
@@ -181,32 +176,6 @@ std::vector<Event> events(const std::filesystem::path& file) {
 /// A clock that advances by a quarter of a second each time it is asked.
 TensorBoardOptions ticking(double start = 1'700'000'000.25) {
   return {.clock = [now = start]() mutable { return std::exchange(now, now + 0.25); }};
-}
-
-TEST(Crc32c, GivesTheExamplesOfRfc3720) {
-  EXPECT_EQ(crc(std::string(32, '\0')), 0x8a9136aau);
-  EXPECT_EQ(crc(std::string(32, '\xff')), 0x62a8ab43u);
-  std::string rising, falling;
-  for (char c = 0; c < 32; ++c) {
-    rising += c;
-    falling.insert(falling.begin(), c);
-  }
-  EXPECT_EQ(crc(rising), 0x46dd794eu);
-  EXPECT_EQ(crc(falling), 0x113fdb5cu);
-  EXPECT_EQ(crc("123456789"), 0xe3069283u);
-  EXPECT_EQ(crc(""), 0u);
-}
-
-TEST(Crc32c, IsThePolynomialsAtEveryLengthAndAlignment) {
-  std::string text;
-  for (int i = 0; i < 1200; ++i) text += static_cast<char>(i * 31 + i / 7);
-  for (std::size_t begin = 0; begin < 9; ++begin) {
-    for (std::size_t size = 0; size < 300; ++size) {
-      const auto part = std::string_view(text).substr(begin, size);
-      ASSERT_EQ(crc(part), slow_crc(part)) << begin << ", " << size;
-    }
-  }
-  EXPECT_EQ(crc(text), slow_crc(text));
 }
 
 TEST(TensorBoard, FileBeginsWithItsVersionAndIsNamedBySecond) {

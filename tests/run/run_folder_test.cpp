@@ -141,6 +141,34 @@ TEST_F(RunFolders, FillTheCurrentFolder) {
   EXPECT_EQ(read_text_file(parent_ / "run/args.json"), "text");
 }
 
+TEST_F(RunFolders, FilledInPlaceKeepWhatSomebodyPutThereMeanwhile) {
+  fs::create_directory(parent_ / "real");
+  fs::create_directory_symlink("real", parent_ / "run");
+  {
+    RunFolder folder(parent_ / "run");
+    for (const char* name : {"args.json", "report.html", "results.csv"}) {
+      write_file_atomic(folder / name, "the run's");
+    }
+    write_file_atomic(parent_ / "real/report.html", "somebody's");
+    expect_error(ErrorKind::kIo, HasSubstr("report.html"), [&] { folder.commit(); });
+  }
+  EXPECT_EQ(read_text_file(parent_ / "real/report.html"), "somebody's");
+  EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "real"), {}), 1);
+}
+
+TEST_F(RunFolders, CheckRemovesNothing) {
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  const fs::path part = parent_ / "run" / fmt::format(".run.{}.part", gone);
+  write_file_atomic(part / "model.onnx", "half");
+  RunFolder::check(parent_ / "run");
+  EXPECT_TRUE(fs::exists(part));
+  write_file_atomic(parent_ / "run/notes.txt", "somebody's");
+  expect_error(ErrorKind::kUsage, HasSubstr("no run of engraft's"),
+               [&] { RunFolder::check(parent_ / "run/"); });
+}
+
 constexpr int kManyFiles = 400;
 
 /// Puts many files into an empty folder behind a link, in a process that is killed as soon as one

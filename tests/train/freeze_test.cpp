@@ -213,6 +213,24 @@ TEST(SplitFrozen, AtEveryNodeKeepsTheFunctionAndCountsEveryParameter) {
   }
 }
 
+TEST(SplitFrozen, AParameterOfBothPartsIsHeld) {
+  Graph graph(Shape{3, 3, 4});
+  Node conv{.op = Op::kConv,
+            .name = "a",
+            .inputs = {0},
+            .parameters = {"shared"},
+            .attributes = {.kernel = 3, .padding = {1, 1, 1, 1}}};
+  conv.inputs = {graph.append(conv, {3, 3, 4})};
+  conv.name = "b";
+  conv.parameters = {"own"};
+  conv.inputs = {graph.append(conv, {3, 3, 4})};
+  conv.name = "c";
+  conv.parameters = {"shared"};
+  graph.set_output(graph.append(conv, {3, 3, 4}));
+  EXPECT_THAT(split_frozen(graph, 1).held, ElementsAre("shared"));
+  EXPECT_THAT(split_frozen(graph, 0).held, IsEmpty());
+}
+
 TEST(DepthsOf, CountsMobileNetV2sBlocksFromTheOutput) {
   const ParameterLayout parameters = trainable_parameters(mobilenet());
   const std::vector<int> depths = depths_of(mobilenet());

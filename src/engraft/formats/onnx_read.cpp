@@ -12,6 +12,7 @@
 #include "engraft/base/error.h"
 #include "engraft/formats/one_line.h"
 #include "engraft/formats/onnx.h"
+#include "engraft/formats/onnx_checksum.h"
 #include "engraft/formats/onnx_layout.h"
 #include "engraft/formats/onnx_node.h"
 #include "engraft/formats/onnx_scan.h"
@@ -55,6 +56,7 @@ class ModelReader {
 
   void read_metadata() {
     for (const auto& entry : model_.metadata_props()) {
+      if (entry.key() == kChecksumKey) continue;
       if (!result_.metadata.emplace(entry.key(), entry.value()).second) {
         damaged(fmt::format("metadata {} is there twice", entry.key()));
       }
@@ -360,6 +362,7 @@ OnnxModel read_onnx(std::span<const std::byte> bytes, const std::string& name) {
   OnnxModel result;
   try {
     check_structure(bytes);
+    check_sum(bytes);
     ::onnx::ModelProto model;
     if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
       damaged("is not ONNX");

@@ -48,6 +48,9 @@ class Fields {
     return true;
   }
 
+  /// Bytes of fields to come.
+  [[nodiscard]] std::size_t left() const { return rest_.size(); }
+
  private:
   std::uint64_t varint() {
     std::uint64_t value = 0;
@@ -103,6 +106,14 @@ void check_structure(std::span<const std::byte> bytes) {
   if (bytes.size() - raw > kMaxStructure) {
     damaged("describes more nodes and metadata than a model of engraft's can have");
   }
+}
+
+std::span<const std::byte> last_field_if_graph(std::span<const std::byte> bytes) {
+  std::size_t begin = 0;
+  Field field;
+  Fields fields(bytes);
+  for (std::size_t at = 0; fields.next(field); at = bytes.size() - fields.left()) begin = at;
+  return field.number == kModelGraph ? bytes.subspan(begin) : std::span<const std::byte>();
 }
 
 }  // namespace engraft::onnx_format

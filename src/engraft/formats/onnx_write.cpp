@@ -12,6 +12,7 @@
 #include "engraft/base/error.h"
 #include "engraft/formats/onnx.h"
 #include "engraft/formats/onnx_build.h"
+#include "engraft/formats/onnx_checksum.h"
 #include "engraft/formats/onnx_compact.h"
 #include "engraft/formats/onnx_layout.h"
 #include "engraft/graph/shape_inference.h"
@@ -329,9 +330,10 @@ Bytes write_onnx(const OnnxModel& model, WeightStorage storage) {
   Writer(model, storage, *body.mutable_graph()).write();
   // Two messages one after the other are one to every reader. With the graph last, a file that was
   // cut short anywhere does not parse.
-  Bytes bytes;
+  Bytes bytes, graph;
   append(bytes, head);
-  append(bytes, body);
+  append(graph, body);
+  append_checked(bytes, graph);
   return bytes;
 }
 

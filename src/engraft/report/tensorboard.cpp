@@ -10,9 +10,9 @@
 #include <chrono>
 #include <cstring>
 
+#include "engraft/base/crc32c.h"
 #include "engraft/base/error.h"
 #include "engraft/base/utf8.h"
-#include "engraft/report/crc32c.h"
 
 namespace engraft {
 namespace {

@@ -8,7 +8,6 @@ namespace engraft {
 namespace {
 
 constexpr std::int64_t kTrialSteps = 8;
-constexpr double kMostEpochs = 1e6;
 
 /// Seconds of an epoch without a look, from its first steps. Of several, the very first is not
 /// counted: memory is taken in it, and kernels are made.
@@ -31,7 +30,7 @@ int epochs_without_looks(double seconds, const DistillTimes& times, int views) {
   const double first = views * times.fresh;
   const double epochs = views == 0 || seconds < first ? seconds / times.fresh
                                                       : views + (seconds - first) / times.returned;
-  return static_cast<int>(std::clamp(epochs, 1.0, kMostEpochs));
+  return static_cast<int>(std::clamp<double>(epochs, 1, DistillOptions::kMostEpochs));
 }
 
 double seconds_of(int epochs, const DistillTimes& times, const DistillOptions& options) {

@@ -75,10 +75,11 @@ class DistillRun {
   DistillSummary run() {
     const fs::path run = run_of_model(request_.out);
     // First: a place that cannot be written or drawn to must not cost the whole computation.
-    RunFolder folder(run);
+    RunFolder::check(run);
     require_drawing();
     UnfinishedRun unfinished(run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
+    RunFolder folder(run);
     if (!unfinished.earlier().empty()) progress_.note(unfinished.earlier_in_words(run));
     return unfinished.carry_out([&] { return distill(folder, unfinished); });
   }

@@ -18,7 +18,7 @@ struct Recipe {
 
 /// Who decides what is trained.
 enum class RecipeKind {
-  kAuto,        ///< engraft, by the number of pictures
+  kAuto,        ///< engraft, by the number of pictures and how well the head does
   kHead,        ///< the head alone
   kFineTune,    ///< TrainRequest::fine_tune, after the head
   kFromScratch  ///< TrainRequest::fine_tune, on random weights, without a head before it

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -31,6 +33,9 @@ constexpr std::string_view kLast = "results.csv";
 /// Names of what is being moved into a folder that is filled in place.
 constexpr std::string_view kMoving = ".moving";
 
+/// Of the hidden folder in which files gather.
+constexpr std::string_view kPartSuffix = ".part";
+
 void move(const fs::path& from, const fs::path& to) {
   std::error_code error;
   fs::rename(from, to, error);
@@ -40,12 +45,31 @@ void move(const fs::path& from, const fs::path& to) {
   }
 }
 
+/// To a name that is free: whoever made something of that name meanwhile keeps it.
+void move_to_free_name(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
+  const bool unknown = errno == EINVAL || errno == ENOSYS;  // to this file system
+  std::error_code error;
+  if (unknown && !fs::exists(fs::symlink_status(to, error))) return move(from, to);
+  throw Error(ErrorKind::kIo,
+              fmt::format("{}: cannot put in place: {}; move it away and call the command again",
+                          to.string(), std::strerror(unknown ? EEXIST : errno)));
+}
+
+/// Whether nothing stands in a folder but what runs of its name left there.
+bool holds_parts_alone(const fs::path& folder) {
+  const std::string begin = fmt::format(".{}.", folder.filename().string());
+  return std::ranges::all_of(names_in(folder), [&](const std::string& name) {
+    return name.starts_with(begin) && name.ends_with(kPartSuffix);
+  });
+}
+
 /// What stands under the name must be an earlier run, or empty: nothing else is moved aside.
 void require_free_or_run(const fs::path& folder) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(folder, error))) return;
   const bool ours = fs::is_directory(folder, error) &&
-                    (fs::exists(folder / kMark, error) || fs::is_empty(folder, error));
+                    (fs::exists(folder / kMark, error) || holds_parts_alone(folder));
   if (!ours) {
     throw Error(
         ErrorKind::kUsage,
@@ -55,7 +79,7 @@ void require_free_or_run(const fs::path& folder) {
 }
 
 std::string part_name(const fs::path& folder, ::pid_t process) {
-  return fmt::format(".{}.{}.part", folder.filename().string(), process);
+  return fmt::format(".{}.{}{}", folder.filename().string(), process, kPartSuffix);
 }
 
 /// Takes back what a killed process had begun to put into a folder in place. Where it had put all
@@ -118,6 +142,12 @@ bool may_be_replaced(const fs::path& folder, const fs::path& by) {
          !is_mount_point(folder);
 }
 
+/// Absolute, and without a slash behind it ("runs/photos/").
+fs::path full_name(const fs::path& folder) {
+  const fs::path full = fs::absolute(folder).lexically_normal();
+  return full.has_filename() ? full : full.parent_path();
+}
+
 bool is_empty_folder(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error) && fs::is_empty(path, error);
@@ -125,9 +155,11 @@ bool is_empty_folder(const fs::path& path) {
 
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& final_name) {
-  final_ = fs::absolute(final_name).lexically_normal();
-  if (!final_.has_filename()) final_ = final_.parent_path();  // "runs/photos/"
+void RunFolder::check(const fs::path& final_name) {
+  require_free_or_run(full_name(final_name));
+}
+
+RunFolder::RunFolder(const fs::path& final_name) : final_(full_name(final_name)) {
   remove_abandoned(final_, parent_folder(final_));
   remove_abandoned(final_, final_);  // one that was filled in place
   require_free_or_run(final_);
@@ -174,7 +206,7 @@ void RunFolder::fill_in_place() {
   std::ranges::sort(names, {}, rank);
   write_file_atomic(temporary_ / kMoving, fmt::format("{}\n", fmt::join(names, "\n")));
   try {
-    for (const std::string& name : names) move(temporary_ / name, final_ / name);
+    for (const std::string& name : names) move_to_free_name(temporary_ / name, final_ / name);
   } catch (const Error&) {
     take_back(temporary_, final_);
     throw;

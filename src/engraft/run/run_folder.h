@@ -9,12 +9,16 @@ namespace engraft {
 /// A folder that appears under its name whole or not at all: files gather in a hidden one beside
 /// it, which then takes its name, also from an empty folder that stands there. An empty folder that
 /// must stay what it is (a mount point, a link, the current folder, somebody else's) is filled file
-/// by file, args.json first and results.csv last. Destroyed without commit(), it leaves nothing;
-/// what a killed process left, there too, is removed by the next run of that name.
+/// by file, args.json first and results.csv last; nothing that has come there meanwhile is
+/// replaced. Destroyed without commit(), it leaves nothing; what a killed process left, there too,
+/// is removed by the next run of that name.
 class RunFolder {
  public:
-  /// Throws Error(kUsage) where something else than a run stands under that name, Error(kIo) where
-  /// nothing can be written.
+  /// Throws Error(kUsage) where something else than a run stands under that name.
+  static void check(const std::filesystem::path& final_name);
+
+  /// For whoever has the lock of the run (UnfinishedRun), as what others left there is removed.
+  /// Throws as check() does, and Error(kIo) where nothing can be written.
   explicit RunFolder(const std::filesystem::path& final_name);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

@@ -90,10 +90,11 @@ class TrainRun {
   TrainSummary run() {
     // First: a place that cannot be written or drawn to must not cost the user the whole
     // computation.
-    RunFolder folder(request_.run);
+    RunFolder::check(request_.run);
     require_drawing();
     UnfinishedRun unfinished(request_.run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
+    RunFolder folder(request_.run);
     if (const std::string kept = unfinished.earlier_in_words(request_.run); !kept.empty()) {
       progress_.note(kept);
     }
@@ -160,14 +161,15 @@ class TrainRun {
     job.recipe = choose_recipe(job, in_time ? TryHead::kYes : TryHead::kNo);
     MemoryPlan memory = plan_memory(start, job.recipe, request_.memory, pool_);
     take_micro_batch(memory, job.recipe);
-    const std::string note = memory.note;
+    std::vector<std::string> notes{memory.note};
     if (budgeted) {
       job.recipe = meter.fitted(job.recipe, start, memory);
       memory = plan_memory(start, job.recipe, request_.memory, pool_);
       take_micro_batch(memory, job.recipe);
+      notes.push_back(memory.note);
     }
     if (job.recipe.tuning) {
-      for (const std::string& what : {note, memory.note}) {
+      for (const std::string& what : notes) {
         if (what.empty()) continue;
         progress_.note(what);
         job.recipe.reason += " " + what;

@@ -86,6 +86,9 @@ FrozenSplit split_frozen(const Graph& graph, std::size_t first_trained) {
     const auto& names = graph.nodes()[i].parameters;
     trained.insert(names.begin(), names.end());
   }
+  for (const Node& node : split.frozen.nodes()) {
+    for (const std::string& name : node.parameters) trained.erase(name);
+  }
   const ParameterLayout parameters = trainable_parameters(split.trained);
   for (const auto& slot : parameters.slots()) {
     if (!trained.contains(slot.name)) split.held.push_back(slot.name);

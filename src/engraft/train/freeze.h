@@ -22,7 +22,7 @@ struct FrozenSplit {
   Graph frozen;  ///< output: the boundary; without nodes where everything is trained
   Graph trained;
   /// Parameters of `trained` that stay as they are all the same: the boundary must be a single
-  /// value, so it may lie a little before the node asked for.
+  /// value, so it may lie a little before the node asked for; and what `frozen` has, too.
   std::vector<std::string> held;
 };
 

@@ -1,4 +1,4 @@
-#include "engraft/report/crc32c.h"
+#include "engraft/base/crc32c.h"
 
 #include <isa-l/crc.h>
 
@@ -6,9 +6,9 @@
 
 namespace engraft {
 
-std::uint32_t crc32c(std::span<const std::byte> bytes) {
+std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t before) {
   constexpr std::size_t kPiece = std::size_t{1} << 30;  // the library counts in int
-  std::uint32_t state = 0xffffffff;
+  std::uint32_t state = ~before;
   while (!bytes.empty()) {
     const auto piece = bytes.first(std::min(kPiece, bytes.size()));
     // It takes its source as a plain pointer, but only reads it.
