@@ -14,6 +14,7 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 /// One line, from engraft, and nothing else.
@@ -58,6 +59,15 @@ TEST(Usage, NoCommandOrAnUnknownOptionIsWrongUsage) {
     EXPECT_EQ(result.exit_code, 2);
     expect_one_line(result);
   }
+}
+
+TEST(Usage, AMisspeltCommandIsNamedWithTheOneThatIsNear) {
+  const auto near = Program().run({"trian", "photos"});
+  EXPECT_EQ(near.exit_code, 2);
+  EXPECT_THAT(near.err, AllOf(HasSubstr("trian"), HasSubstr("did you mean train?")));
+  const auto far = Program().run({"frobnicate"});
+  EXPECT_THAT(far.err, AllOf(HasSubstr("frobnicate: there is no such command"),
+                             Not(HasSubstr("did you mean"))));
 }
 
 TEST(Usage, ModelsListsNamesSizesAndAccuracy) {

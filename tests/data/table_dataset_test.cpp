@@ -237,7 +237,7 @@ TEST_F(TableDataset, GivenNamesOfWordsMustCoverThem) {
   pictures({"a.png", "b.png"});
   table("file,label\na.png,cat\nb.png,dog\n");
   EXPECT_THAT(load({"dog", "cat"}).class_names, ElementsAre("dog", "cat"));
-  refused(ErrorKind::kUsage, "'dog'", {"cat", "cow"});
+  refused(ErrorKind::kUsage, "has 'dog', not among 'cat', 'cow'", {"cat", "cow"});
 }
 
 TEST_F(TableDataset, GivenNamesThatAreNumbersMatchAsNames) {

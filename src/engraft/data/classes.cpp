@@ -47,7 +47,7 @@ Classes match_given(const std::set<std::string>& labels, std::span<const std::st
   if (!all_whole_numbers(labels)) {
     constexpr std::size_t kShown = 10;
     const auto shown = std::span(unknown).first(std::min(kShown, unknown.size()));
-    refuse(fmt::format("{} also has '{}'{}; name every class: there are only '{}'{}", source,
+    refuse(fmt::format("{} has '{}'{}, not among '{}'{}; name every class, or leave it out", source,
                        fmt::join(shown, "', '"), unknown.size() > kShown ? " and more" : "",
                        fmt::join(given.first(std::min(kShown, given.size())), "', '"),
                        given.size() > kShown ? " and more" : ""));
