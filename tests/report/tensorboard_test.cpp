@@ -17,6 +17,7 @@
 
 #include "engraft/base/file.h"
 #include "support/errors.h"
+#include "support/slow_crc32c.h"
 #include "support/test_data.h"
 
 namespace engraft::tensorboard_test {
@@ -30,16 +31,6 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-/// Bit by bit, by the polynomial 0x1EDC6F41 in reversed order.
-std::uint32_t slow_crc(std::string_view text) {
-  std::uint32_t state = 0xffffffff;
-  for (const char c : text) {
-    state ^= static_cast<std::uint8_t>(c);
-    for (int bit = 0; bit < 8; ++bit) state = state & 1 ? state >> 1 ^ 0x82f63b78 : state >> 1;
-  }
-  return ~state;
-}
-
 template <typename T>
 T number_at(std::string_view text, std::size_t at) {
   T number{};
@@ -51,7 +42,7 @@ T number_at(std::string_view text, std::size_t at) {
 /// The messages of a TFRecord file; throws for a length or checksum that is not right.
 std::vector<std::string> records(std::string_view file) {
   const auto check = [](std::string_view text, std::uint32_t stored) {
-    const std::uint32_t sum = slow_crc(text);
+    const std::uint32_t sum = test::slow_crc32c(text);
     if (((sum >> 15) | (sum << 17)) + 0xa282ead8 != stored) throw std::runtime_error("checksum");
   };
   std::vector<std::string> messages;

@@ -22,6 +22,13 @@ using test::expect_error;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+pid_t ended_process() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  return child;
+}
+
 class RunFolders : public ::testing::Test {
  protected:
   /// Everything in the parent, hidden or not.
@@ -157,9 +164,7 @@ TEST_F(RunFolders, FilledInPlaceKeepWhatSomebodyPutThereMeanwhile) {
 }
 
 TEST_F(RunFolders, CheckRemovesNothing) {
-  const pid_t gone = ::fork();
-  if (gone == 0) ::_exit(0);
-  ::waitpid(gone, nullptr, 0);
+  const pid_t gone = ended_process();
   const fs::path part = parent_ / "run" / fmt::format(".run.{}.part", gone);
   write_file_atomic(part / "model.onnx", "half");
   RunFolder::check(parent_ / "run");
@@ -207,9 +212,7 @@ TEST_F(RunFolders, AKillBetweenTwoMovesLeavesWhatTheNextTakesBack) {
 }
 
 TEST_F(RunFolders, KeepWhatWasPutInPlaceAsAWhole) {
-  const pid_t gone = ::fork();
-  if (gone == 0) ::_exit(0);
-  ::waitpid(gone, nullptr, 0);
+  const pid_t gone = ended_process();
   const fs::path part = parent_ / "run" / fmt::format(".run.{}.part", gone);
   for (const char* name : {"args.json", "results.csv", "notes.txt"}) {
     write_file_atomic(parent_ / "run" / name, "whole");
@@ -234,9 +237,7 @@ TEST_F(RunFolders, KeepWhatWasPutInPlaceAsAWhole) {
 }
 
 TEST_F(RunFolders, RemoveWhatAKilledProcessLeft) {
-  const pid_t gone = ::fork();
-  if (gone == 0) ::_exit(0);
-  ::waitpid(gone, nullptr, 0);
+  const pid_t gone = ended_process();
   write_file_atomic(parent_ / fmt::format(".run.{}.part", gone) / "model.onnx", "half");
   write_file_atomic(parent_ / fmt::format(".run.{}.part", ::getppid()) / "model.onnx", "alive");
   write_file_atomic(parent_ / fmt::format(".other.{}.part", gone) / "model.onnx", "another's");
@@ -247,9 +248,7 @@ TEST_F(RunFolders, RemoveWhatAKilledProcessLeft) {
 }
 
 TEST_F(RunFolders, RemoveWhatAKilledProcessLeftInAnEmptyFolder) {
-  const pid_t gone = ::fork();
-  if (gone == 0) ::_exit(0);
-  ::waitpid(gone, nullptr, 0);
+  const pid_t gone = ended_process();
   write_file_atomic(parent_ / "run" / fmt::format(".run.{}.part", gone) / "model.onnx", "half");
   EXPECT_TRUE(put("run", "text").empty());
   EXPECT_EQ(std::distance(fs::directory_iterator(parent_ / "run"), {}), 1);
