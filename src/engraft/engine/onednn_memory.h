@@ -5,6 +5,7 @@
 
 namespace engraft {
 
+/// Single-precision floats, to oneDNN.
 inline constexpr auto kF32 = dnnl::memory::data_type::f32;
 
 /// A batch of arrays [height, width, channels], as oneDNN describes it.

@@ -79,8 +79,8 @@ class DistillRun {
     require_drawing();
     UnfinishedRun unfinished(run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
-    RunFolder folder(run);
     if (!unfinished.earlier().empty()) progress_.note(unfinished.earlier_in_words(run));
+    RunFolder folder(run);
     return unfinished.carry_out([&] { return distill(folder, unfinished); });
   }
 

@@ -48,16 +48,23 @@ void move(const fs::path& from, const fs::path& to) {
 /// To a name that is free: whoever made something of that name meanwhile keeps it.
 void move_to_free_name(const fs::path& from, const fs::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
-  const bool unknown = errno == EINVAL || errno == ENOSYS;  // to this file system
-  std::error_code error;
-  if (unknown && !fs::exists(fs::symlink_status(to, error))) return move(from, to);
+  int error = errno;
+  if (error == EINVAL || error == ENOSYS) {  // the file system cannot be asked for that
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(to, ignored))) return move(from, to);
+    error = EEXIST;
+  }
   throw Error(ErrorKind::kIo,
-              fmt::format("{}: cannot put in place: {}; move it away and call the command again",
-                          to.string(), std::strerror(unknown ? EEXIST : errno)));
+              fmt::format("{}: cannot put in place: {}", to.string(),
+                          error == EEXIST ? "another came there during the run; move it away and "
+                                            "call the command again"
+                                          : std::strerror(error)));
 }
 
-/// Whether nothing stands in a folder but what runs of its name left there.
+/// Whether a folder holds nothing but what runs of its name left there.
 bool holds_parts_alone(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return false;
   const std::string begin = fmt::format(".{}.", folder.filename().string());
   return std::ranges::all_of(names_in(folder), [&](const std::string& name) {
     return name.starts_with(begin) && name.ends_with(kPartSuffix);
@@ -69,7 +76,7 @@ void require_free_or_run(const fs::path& folder) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(folder, error))) return;
   const bool ours = fs::is_directory(folder, error) &&
-                    (fs::exists(folder / kMark, error) || holds_parts_alone(folder));
+                    (fs::exists(folder / kMark, error) || fs::is_empty(folder, error));
   if (!ours) {
     throw Error(
         ErrorKind::kUsage,
@@ -156,7 +163,8 @@ bool is_empty_folder(const fs::path& path) {
 }  // namespace
 
 void RunFolder::check(const fs::path& final_name) {
-  require_free_or_run(full_name(final_name));
+  const fs::path full = full_name(final_name);
+  if (!holds_parts_alone(full)) require_free_or_run(full);
 }
 
 RunFolder::RunFolder(const fs::path& final_name) : final_(full_name(final_name)) {

@@ -94,10 +94,10 @@ class TrainRun {
     require_drawing();
     UnfinishedRun unfinished(request_.run, request_.resume ? Begin::kResume : Begin::kAnew,
                              request_.command);
-    RunFolder folder(request_.run);
     if (const std::string kept = unfinished.earlier_in_words(request_.run); !kept.empty()) {
       progress_.note(kept);
     }
+    RunFolder folder(request_.run);
     return unfinished.carry_out([&] { return train(folder, unfinished); });
   }
 
