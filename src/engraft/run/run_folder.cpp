@@ -56,8 +56,7 @@ void move_to_free_name(const fs::path& from, const fs::path& to) {
   }
   throw Error(ErrorKind::kIo,
               fmt::format("{}: cannot put in place: {}", to.string(),
-                          error == EEXIST ? "another came there during the run; move it away and "
-                                            "call the command again"
+                          error == EEXIST ? "another came there during the run; move it away"
                                           : std::strerror(error)));
 }
 
