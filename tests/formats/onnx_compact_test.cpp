@@ -228,6 +228,45 @@ TEST(ToInt8, RoundsToTheNearestStepOfItsChannel) {
   EXPECT_TRUE(to_int8({}, {.channels = 3, .stride = 1}).values.empty());
 }
 
+/// Every value by the formula alone.
+void expect_unpacked(const Int8Values& packed, const ChannelAxis& axis) {
+  std::vector<float> unpacked(packed.values.size(), -1);
+  from_int8(packed.values, packed.scales, axis, unpacked);
+  for (std::size_t i = 0; i < unpacked.size(); ++i) {
+    ASSERT_EQ(unpacked[i],
+              static_cast<float>(packed.values[i]) * packed.scales[i / axis.stride % axis.channels])
+        << i;
+  }
+}
+
+TEST(FromInt8, TakesTheScaleOfEachValuesChannel) {
+  Rng rng(1);
+  for (const std::size_t channels : {1u, 3u, 16u, 17u}) {
+    for (const std::size_t stride : {1u, 2u, 9u, 100u}) {
+      for (const std::size_t repeated : {0u, 1u, 5u}) {
+        std::vector<float> values(channels * stride * repeated);
+        for (float& value : values) value = rng.uniform(-1, 1);
+        const ChannelAxis axis{.channels = channels, .stride = stride};
+        expect_unpacked(to_int8(values, axis), axis);
+      }
+    }
+  }
+}
+
+TEST(CompactOnnx, KernelsOfAnyNumberOfOutputsComeBack) {
+  for (const int outputs : {1, 15, 16, 17, 33}) {
+    GraphBuilder g({8, 8, 3});
+    ValueId x = g.conv("wide", g.input(), {.channels = 80, .kernel = 3});
+    x = g.conv("narrow", x, {.channels = outputs, .kernel = 1});
+    const OnnxModel model{
+        .network = test::with_random_weights(g.finish(x)), .preprocessing = {}, .metadata = {}};
+    const Weights& weights = round_trip(model).network.weights;
+    for (const std::string name : {"wide/kernel", "narrow/kernel"}) {
+      expect_near(model.network.weights.at(name), weights.at(name), name);
+    }
+  }
+}
+
 TEST(ToInt8, ScalesThatCanBeUsed) {
   for (const float scale : {0.0f, -1.0f, kInfinity, -kInfinity, std::nanf(""), 1e38f}) {
     EXPECT_FALSE(usable_scale(scale)) << scale;

@@ -147,7 +147,23 @@ TEST_P(KernelLayout, ThereAndBackIsTheSame) {
     for (std::size_t i = 0; i < e.inputs; ++i)
       for (std::size_t o = 0; o < e.outputs; ++o)
         ASSERT_EQ(oihw[(o * e.inputs + i) * e.area + t], hwio[(t * e.inputs + i) * e.outputs + o]);
-  onnx_format::oihw_to_hwio(oihw, back, extents);
+  onnx_format::oihw_to_hwio(oihw, 0, back, extents);
+  EXPECT_EQ(back, hwio);
+}
+
+TEST_P(KernelLayout, ComesBackInPiecesJustAsWell) {
+  const Extents& e = GetParam();
+  const onnx_format::KernelExtents extents{e.area, e.inputs, e.outputs};
+  std::vector<float> hwio(e.area * e.inputs * e.outputs);
+  for (std::size_t i = 0; i < hwio.size(); ++i) hwio[i] = static_cast<float>(i);
+  std::vector<float> oihw(hwio.size(), -1), back(hwio.size(), -1);
+  onnx_format::hwio_to_oihw(hwio, oihw, extents);
+  const std::size_t output = e.area * e.inputs, together = 5;
+  for (std::size_t first = 0; first < e.outputs; first += together) {
+    const std::size_t count = std::min(together, e.outputs - first);
+    onnx_format::oihw_to_hwio(std::span(oihw).subspan(first * output, count * output), first, back,
+                              extents);
+  }
   EXPECT_EQ(back, hwio);
 }
 

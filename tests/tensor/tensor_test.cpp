@@ -32,6 +32,15 @@ TEST(Tensor, OfAShapeIsZero) {
   EXPECT_THAT(tensor.values(), ::testing::Each(0.0f));
 }
 
+TEST(Tensor, ForOverwriteHasRoomForItsShape) {
+  Tensor tensor = Tensor::for_overwrite(Shape{2, 3});
+  EXPECT_EQ(tensor.shape(), (Shape{2, 3}));
+  std::ranges::copy(counting(6), tensor.data());
+  EXPECT_THAT(tensor.values(), ::testing::ElementsAreArray(counting(6)));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data()) % 64, 0u);
+  EXPECT_EQ(Tensor::for_overwrite(Shape{4, 0}).size(), 0u);
+}
+
 TEST(Tensor, OfNoElementsHasAShape) {
   const Tensor tensor(Shape{0, 7});
   const Tensor copy = tensor;

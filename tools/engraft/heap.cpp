@@ -23,6 +23,8 @@ void use_huge_pages_for_heap() {
   ::mallopt(M_MMAP_THRESHOLD, kOwnMapping);
   ::mallopt(M_TOP_PAD, kHeap);
   const auto end = reinterpret_cast<std::uintptr_t>(::sbrk(0));
+  // From the next huge page's boundary on; the heap takes that as somebody else's memory.
+  ::sbrk(static_cast<std::intptr_t>((kHugePage - end % kHugePage) % kHugePage));
   void* volatile piece = std::malloc(kGrowth);  // volatile: the pair must not be optimised away
   std::free(piece);                             // the heap has grown by that and kHeap
   const auto grown = reinterpret_cast<std::uintptr_t>(::sbrk(0));

@@ -12,15 +12,18 @@ namespace engraft {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+/// From here on a huge page costs less to clear than its part of the small ones, fault by fault.
+constexpr std::size_t kLeastHuge = kHugePage / 4;
 
 }  // namespace
 
 Arena::Arena(std::size_t bytes) {
   if (bytes == 0) return;
-  const bool huge = bytes >= kHugePage;
+  const bool huge = bytes >= kLeastHuge;
+  const std::size_t pages = (bytes + kHugePage - 1) / kHugePage;
   // One huge page more than asked for, so that data can begin on a huge page's boundary; what is
   // never touched takes no memory.
-  mapped_ = huge ? (bytes + 2 * kHugePage - 1) / kHugePage * kHugePage : bytes;
+  mapped_ = huge ? (pages + 1) * kHugePage : bytes;
   void* memory =
       ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
@@ -34,7 +37,7 @@ Arena::Arena(std::size_t bytes) {
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     data_ += (kHugePage - address % kHugePage) % kHugePage;
     // Advice only: a system without huge pages serves small ones.
-    ::madvise(data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+    ::madvise(data_, pages * kHugePage, MADV_HUGEPAGE);
   }
 }
 

@@ -56,13 +56,23 @@ Int8Values to_int8(std::span<const float> values, const ChannelAxis& axis) {
   return result;
 }
 
-std::vector<float> from_int8(std::span<const std::int8_t> values, std::span<const float> scales,
-                             const ChannelAxis& axis) {
-  std::vector<float> result(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    result[i] = static_cast<float>(values[i]) * scales[i / axis.stride % axis.channels];
+void from_int8(std::span<const std::int8_t> values, std::span<const float> scales,
+               const ChannelAxis& axis, std::span<float> to) {
+  const auto convert = [&](std::size_t begin, std::size_t count, const auto& scale) {
+    for (std::size_t k = 0; k < count; ++k) {
+      to[begin + k] = static_cast<float>(values[begin + k]) * scale(k);
+    }
+  };
+  if (axis.stride == 1) {
+    for (std::size_t i = 0; i < values.size(); i += axis.channels) {
+      convert(i, axis.channels, [&](std::size_t k) { return scales[k]; });
+    }
+  } else {
+    for (std::size_t i = 0; i < values.size(); i += axis.stride) {
+      const float scale = scales[i / axis.stride % axis.channels];
+      convert(i, axis.stride, [=](std::size_t) { return scale; });
+    }
   }
-  return result;
 }
 
 bool usable_scale(float scale) {
@@ -75,10 +85,8 @@ std::vector<std::uint16_t> to_halves(std::span<const float> values) {
   return halves;
 }
 
-std::vector<float> from_halves(std::span<const std::uint16_t> halves) {
-  std::vector<float> values(halves.size());
-  std::ranges::transform(halves, values.begin(), half_to_float);
-  return values;
+void from_halves(std::span<const std::uint16_t> halves, std::span<float> to) {
+  std::ranges::transform(halves, to.begin(), half_to_float);
 }
 
 }  // namespace engraft::onnx_format

@@ -34,13 +34,13 @@ struct Int8Values {
 /// finite.
 [[nodiscard]] Int8Values to_int8(std::span<const float> values, const ChannelAxis& axis);
 
-/// values · scale. The scales must be usable_scale().
-[[nodiscard]] std::vector<float> from_int8(std::span<const std::int8_t> values,
-                                           std::span<const float> scales, const ChannelAxis& axis);
+/// to = values · scale. The scales must be usable_scale().
+void from_int8(std::span<const std::int8_t> values, std::span<const float> scales,
+               const ChannelAxis& axis, std::span<float> to);
 /// Above 0, and times any int8 it stays finite.
 [[nodiscard]] bool usable_scale(float scale);
 
 [[nodiscard]] std::vector<std::uint16_t> to_halves(std::span<const float> values);
-[[nodiscard]] std::vector<float> from_halves(std::span<const std::uint16_t> halves);
+void from_halves(std::span<const std::uint16_t> halves, std::span<float> to);
 
 }  // namespace engraft::onnx_format

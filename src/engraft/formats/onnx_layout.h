@@ -15,9 +15,11 @@ struct KernelExtents {
 };
 
 /// [kh,kw,Cin,Cout] (ours, TensorFlow's) → [Cout,Cin,kh,kw] (ONNX'). Spans of equal size; the bits
-/// stay as they are.
+/// stay as they are, as they do on the way back.
 void hwio_to_oihw(std::span<const float> from, std::span<float> to, const KernelExtents& extents);
-void oihw_to_hwio(std::span<const float> from, std::span<float> to, const KernelExtents& extents);
+/// The way back of some outputs, `first` on: from [n,Cin,kh,kw], to all of [kh,kw,Cin,Cout].
+void oihw_to_hwio(std::span<const float> from, std::size_t first, std::span<float> to,
+                  const KernelExtents& extents);
 
 // Names that engraft's files use beside those of the graph.
 inline constexpr std::string_view kImage = "image";

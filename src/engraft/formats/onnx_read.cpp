@@ -27,6 +27,8 @@ using namespace onnx_format;
 /// More values than any activation of a picture has: 1 GiB of floats.
 constexpr std::int64_t kMaxActivation = std::int64_t{1} << 28;
 constexpr std::int64_t kMaxSide = 1 << 14;
+/// Of a kernel, as long as they are turned: a cache line of the turned one.
+constexpr std::size_t kOutputsTogether = 16;
 
 class ModelReader {
  public:
@@ -116,9 +118,9 @@ class ModelReader {
   }
 
   [[nodiscard]] std::array<float, 3> read_triple(const NodeReader& node) const {
-    Shape shape;
-    const std::vector<float> values = tensors_.floats(node, 1, shape);
-    if (shape != Shape{3}) node.unsupported("has not one value a channel");
+    const Tensor triple = tensors_.stored(node, 1).all();
+    if (triple.shape() != Shape{3}) node.unsupported("has not one value a channel");
+    const std::span<const float> values = triple.values();
     return {values[0], values[1], values[2]};
   }
 
@@ -234,7 +236,7 @@ class ModelReader {
     const Tensor& kernel = weights.at(name);
     const std::int64_t outputs = kernel.shape()[0], inputs = kernel.shape()[1];
     Tensor own(Shape{inputs, outputs});
-    oihw_to_hwio(kernel.values(), own.values(),
+    oihw_to_hwio(kernel.values(), 0, own.values(),
                  {.area = 1,
                   .inputs = static_cast<std::size_t>(inputs),
                   .outputs = static_cast<std::size_t>(outputs)});
@@ -302,23 +304,32 @@ class ModelReader {
     }
   }
 
+  /// Some outputs at a time, so that nothing of the kernel's size lies between file and kernel.
+  static void read_kernel(const StoredTensor& stored, const KernelExtents& extents, Tensor& to) {
+    std::vector<float> piece;
+    for (std::size_t first = 0; first < extents.outputs; first += kOutputsTogether) {
+      const std::size_t count = std::min(kOutputsTogether, extents.outputs - first);
+      piece.resize(count * stored.row_size());
+      stored.read_rows(first, piece);
+      oihw_to_hwio(piece, first, to.values(), extents);
+    }
+  }
   void read_parameter(const NodeReader& in, int input, Op op) {
     const std::string& name = in.input(input);
     if (result_.network.weights.contains(name)) return;
-    Shape shape;
-    const std::vector<float> values = tensors_.floats(in, input, shape);
-    if (shape.rank() != 4) {
-      result_.network.weights.set(name, Tensor(std::move(shape), values));
-      return;
-    }
+    const StoredTensor stored = tensors_.stored(in, input);
+    const Shape& shape = stored.shape();
+    if (shape.rank() != 4) return result_.network.weights.set(name, stored.all());
     const std::int64_t outputs = shape[0], inputs = shape[1], rows = shape[2], columns = shape[3];
     if (op == Op::kDepthwiseConv && inputs != 1) in.unsupported("is grouped, not depthwise");
-    Tensor kernel(op == Op::kDepthwiseConv ? Shape{rows, columns, outputs}
-                                           : Shape{rows, columns, inputs, outputs});
-    oihw_to_hwio(values, kernel.values(),
-                 {.area = static_cast<std::size_t>(rows * columns),
-                  .inputs = static_cast<std::size_t>(inputs),
-                  .outputs = static_cast<std::size_t>(outputs)});
+    Tensor kernel =
+        Tensor::for_overwrite(op == Op::kDepthwiseConv ? Shape{rows, columns, outputs}
+                                                       : Shape{rows, columns, inputs, outputs});
+    read_kernel(stored,
+                {.area = static_cast<std::size_t>(rows * columns),
+                 .inputs = static_cast<std::size_t>(inputs),
+                 .outputs = static_cast<std::size_t>(outputs)},
+                kernel);
     result_.network.weights.set(name, std::move(kernel));
   }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "engraft/formats/onnx_compact.h"
 #include "engraft/formats/onnx_layout.h"
@@ -24,20 +25,62 @@ Shape shape_of(const ::onnx::TensorProto& tensor) {
   return Shape(std::vector<std::int64_t>(tensor.dims().begin(), tensor.dims().end()));
 }
 
-/// The values of a tensor of that shape, as many as the shape says.
-template <typename T>
-std::vector<T> raw_values(const ::onnx::TensorProto& tensor, const Shape& shape) {
+/// A tensor's bytes, as many as values of that size make up its shape.
+std::span<const char> raw_bytes(const ::onnx::TensorProto& tensor, const Shape& shape,
+                                std::size_t size) {
   const std::string& raw = tensor.raw_data();
-  if (static_cast<std::uint64_t>(shape.elements()) != raw.size() / sizeof(T) ||
-      raw.size() % sizeof(T) != 0) {
+  if (static_cast<std::uint64_t>(shape.elements()) != raw.size() / size || raw.size() % size != 0) {
     damaged(fmt::format("{} {} has {} bytes", tensor.name(), shape.to_string(), raw.size()));
   }
-  std::vector<T> values(raw.size() / sizeof(T));
-  if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
-  return values;
+  return raw;
+}
+
+/// Values as they lie in a file, where they begin at any address.
+template <typename T>
+void copy_values(std::span<const char> bytes, std::span<T> to) {
+  if (!to.empty()) std::memcpy(to.data(), bytes.data(), to.size_bytes());
 }
 
 }  // namespace
+
+StoredTensor::StoredTensor(const ::onnx::TensorProto& tensor, Type type)
+    : type_(type), shape_(shape_of(tensor)) {
+  const std::size_t size = type == Type::kFloat ? 4 : type == Type::kHalf ? 2 : 1;
+  bytes_ = raw_bytes(tensor, shape_, size);
+  if (shape_.rank() > 0 && shape_[0] > 0) {
+    row_size_ = bytes_.size() / size / static_cast<std::size_t>(shape_[0]);
+  }
+}
+
+void StoredTensor::read_rows(std::size_t first, std::span<float> to) const {
+  if (to.empty()) return;
+  const std::size_t begin = first * row_size_;
+  switch (type_) {
+    case Type::kFloat:
+      return copy_values(bytes_.subspan(begin * sizeof(float)), to);
+    case Type::kHalf: {
+      std::vector<std::uint16_t> halves(to.size());
+      copy_values(bytes_.subspan(begin * sizeof(std::uint16_t)), std::span(halves));
+      return from_halves(halves, to);
+    }
+    case Type::kInt8: {
+      const std::span<const float> scales =
+          axis_ == 0 ? std::span(scales_).subspan(first, to.size() / row_size_) : scales_;
+      std::size_t stride = 1;
+      for (std::size_t i = axis_ + 1; i < shape_.extents().size(); ++i) {
+        stride *= static_cast<std::size_t>(shape_.extents()[i]);
+      }
+      return from_int8({reinterpret_cast<const std::int8_t*>(bytes_.data()) + begin, to.size()},
+                       scales, {.channels = scales.size(), .stride = stride}, to);
+    }
+  }
+}
+
+Tensor StoredTensor::all() const {
+  Tensor result = Tensor::for_overwrite(shape_);
+  read_rows(0, result.values());
+  return result;
+}
 
 TensorReader::TensorReader(const ::onnx::GraphProto& graph) {
   for (const ::onnx::TensorProto& tensor : graph.initializer()) {
@@ -94,51 +137,42 @@ void TensorReader::read_cast(NodeReader& node) {
   add(node, packed);
 }
 
-std::vector<float> TensorReader::unpack_int8(const NodeReader& node, const Packed& packed,
-                                             const Shape& shape) {
-  const auto axis = static_cast<std::size_t>(packed.axis);
-  const std::vector<std::int8_t> values = raw_values<std::int8_t>(*packed.values, shape);
-  const Shape row = shape_of(*packed.scales);
-  const std::vector<float> scales = raw_values<float>(*packed.scales, row);
-  if (row[0] != shape[static_cast<int>(axis)]) {
-    damaged(fmt::format("{} has {} scales for the {} channels of {}", node.name(), row[0],
-                        shape[static_cast<int>(axis)], packed.values->name()));
+StoredTensor TensorReader::stored_int8(const NodeReader& node, const Packed& packed) {
+  StoredTensor result(*packed.values, StoredTensor::Type::kInt8);
+  const Shape& shape = result.shape();
+  const Tensor scales = StoredTensor(*packed.scales, StoredTensor::Type::kFloat).all();
+  result.axis_ = static_cast<std::size_t>(packed.axis);
+  const std::int64_t channels = shape[static_cast<int>(packed.axis)];
+  if (scales.shape()[0] != channels) {
+    damaged(fmt::format("{} has {} scales for the {} channels of {}", node.name(),
+                        scales.shape()[0], channels, packed.values->name()));
   }
-  if (!std::ranges::all_of(scales, usable_scale)) {
+  if (!std::ranges::all_of(scales.values(), usable_scale)) {
     damaged(fmt::format("{} holds a scale that is not above 0 and finite", packed.scales->name()));
   }
-  std::size_t stride = 1;
-  for (std::size_t i = axis + 1; i < shape.extents().size(); ++i) {
-    stride *= static_cast<std::size_t>(shape.extents()[i]);
-  }
-  return from_int8(values, scales, {.channels = scales.size(), .stride = stride});
+  result.scales_.assign(scales.values().begin(), scales.values().end());
+  return result;
 }
 
-std::vector<float> TensorReader::unpack(const NodeReader& node, const Packed& packed,
-                                        Shape& shape) const {
-  shape = shape_of(*packed.values);
-  if (packed.scales) return unpack_int8(node, packed, shape);
-  return from_halves(raw_values<std::uint16_t>(*packed.values, shape));
-}
-
-std::vector<float> TensorReader::floats(const NodeReader& node, int input, Shape& shape) const {
+StoredTensor TensorReader::stored(const NodeReader& node, int input) const {
   if (const auto packed = packed_.find(node.input(input)); packed != packed_.end()) {
-    return unpack(node, packed->second, shape);
+    if (packed->second.scales) return stored_int8(node, packed->second);
+    return {*packed->second.values, StoredTensor::Type::kHalf};
   }
   const ::onnx::TensorProto& tensor = initializer(node, input);
   if (!is_of(tensor, ::onnx::TensorProto::FLOAT)) {
     node.unsupported(fmt::format("{} is not a float tensor of up to {} axes inside the file",
                                  tensor.name(), kMaxAxes));
   }
-  shape = shape_of(tensor);
-  return raw_values<float>(tensor, shape);
+  return {tensor, StoredTensor::Type::kFloat};
 }
 
 float TensorReader::scalar(const NodeReader& node, int input) const {
-  Shape shape;
-  const std::vector<float> values = floats(node, input, shape);
-  if (shape != Shape{}) node.unsupported(fmt::format("{} is not a scalar", node.input(input)));
-  return values[0];
+  const Tensor value = stored(node, input).all();
+  if (value.shape() != Shape{}) {
+    node.unsupported(fmt::format("{} is not a scalar", node.input(input)));
+  }
+  return value.values()[0];
 }
 
 void TensorReader::require_integers(const NodeReader& node, int input,

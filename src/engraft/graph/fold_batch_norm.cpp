@@ -11,8 +11,8 @@ std::span<const float> values_of(const Weights& weights, const std::string& name
 }
 
 void set_folded(const Folding& folding, const Weights& weights, Weights& folded) {
-  Tensor kernel(weights.at(folding.kernel).shape());
-  Tensor bias(weights.at(folding.gamma).shape());
+  Tensor kernel = Tensor::for_overwrite(weights.at(folding.kernel).shape());
+  Tensor bias = Tensor::for_overwrite(weights.at(folding.gamma).shape());
   try {
     fold_values({.kernel = values_of(weights, folding.kernel),
                  .bias = values_of(weights, folding.bias),

@@ -170,12 +170,20 @@ struct WeightMatrix {
 /// Returns the end.
 inline float* pack_panel(const WeightMatrix& w, std::int64_t first, std::int64_t rows,
                          const Panel& panel, float* to) {
-  for (std::int64_t r = first; r < first + rows; ++r) {
-    for (std::int64_t c = 0; c < panel.vectors * kLanes; ++c) {
-      *to++ = c < panel.count ? w.at(r, panel.begin + c) : 0.0F;
+  const std::int64_t width = panel.vectors * kLanes;
+  if (w.column_step == 1) {
+    for (std::int64_t r = first; r < first + rows; ++r) {
+      const float* const from = w.data + r * w.row_step + panel.begin;
+      to = std::fill_n(std::copy_n(from, panel.count, to), width - panel.count, 0.0F);
     }
+    return to;
   }
-  return to;
+  if (panel.count < width) std::fill(to, to + rows * width, 0.0F);
+  // Column by column, as its values are neighbours.
+  for (std::int64_t c = 0; c < panel.count; ++c) {
+    for (std::int64_t r = 0; r < rows; ++r) to[r * width + c] = w.at(first + r, panel.begin + c);
+  }
+  return to + rows * width;
 }
 
 /// Rows [first, first + rows), zeros up to `depth` rows, for add_to_row(). Returns the end.

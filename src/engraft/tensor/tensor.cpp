@@ -24,17 +24,20 @@ void Tensor::Free::operator()(float* data) const {
   ::operator delete[](data, kAlignment);
 }
 
-Tensor::Tensor(Shape shape)
-    : shape_(std::move(shape)),
-      size_(static_cast<std::size_t>(shape_.elements())),
-      data_(allocate(size_)) {
+Tensor Tensor::for_overwrite(Shape shape) {
+  Tensor tensor;
+  tensor.shape_ = std::move(shape);
+  tensor.size_ = static_cast<std::size_t>(tensor.shape_.elements());
+  tensor.data_.reset(allocate(tensor.size_));
+  return tensor;
+}
+
+Tensor::Tensor(Shape shape) : Tensor(for_overwrite(std::move(shape))) {
   std::fill_n(data_.get(), size_, 0.0f);
 }
 
 Tensor::Tensor(Shape shape, std::span<const float> values)
-    : shape_(std::move(shape)),
-      size_(static_cast<std::size_t>(shape_.elements())),
-      data_(allocate(size_)) {
+    : Tensor(for_overwrite(std::move(shape))) {
   if (values.size() != size_) {
     throw Error(ErrorKind::kBadInput, std::to_string(values.size()) + " values for a tensor of " +
                                           shape_.to_string() + "; it takes " +

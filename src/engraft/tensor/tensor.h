@@ -15,6 +15,9 @@ class Tensor {
   Tensor() = default;
   /// Zeros.
   explicit Tensor(Shape shape);
+  /// Values still to be set: for large tensors that are written whole, which zeros would cost
+  /// twice the memory traffic.
+  [[nodiscard]] static Tensor for_overwrite(Shape shape);
   /// A copy of values. Throws Error(kBadInput) unless values.size() == shape.elements().
   Tensor(Shape shape, std::span<const float> values);
   Tensor(const Tensor& other);
