@@ -7,6 +7,7 @@
 #define ENGRAFT_KERNELS_OUTER_PRODUCT_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -36,7 +37,10 @@ template <int kRows, int kVectors>
 HWY_NOINLINE void add_tile(std::int64_t pixels, Matrix a, Matrix b, Sum c) {
   Vector sum[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = zero();
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = zero();
+      hwy::Prefetch(c.data + r * c.stride + v * kLanes);  // read when the pixels are through
+    }
   }
   const float* HWY_RESTRICT row_a = a.data;
   const float* HWY_RESTRICT row_b = b.data;
