@@ -13,6 +13,8 @@
 #include "engraft/data/listing.h"
 #include "engraft/model/calibrate_model.h"
 #include "engraft/model/classifier.h"
+#include "engraft/model/prepared_model.h"
+#include "engraft/zoo/zoo.h"
 #include "evaluation_output.h"
 #include "options.h"
 #include "terminal.h"
@@ -206,7 +208,9 @@ int classify(const ClassifyArguments& arguments, const std::stop_token& stop) {
     TerminalProgress progress;
     model_file = arguments.network.find(progress, stop).file;
   }
-  Model model = load_model(model_file, arguments.network.load());
+  const fs::path cache = places_from_environment().cache;
+  Model model = load_prepared_model(model_file, arguments.network.load(),
+                                    cache.empty() ? fs::path() : cache / "prepared");
   const Precision precision = ready_for_precision(model, arguments, answers, stop);
   const Classifier classifier(std::move(model), {.threads = arguments.network.threads,
                                                  .orientation = arguments.network.orientation,

@@ -25,7 +25,7 @@ Environment:
   ENGRAFT_MODELS    folders with model files, separated by ':'
   ENGRAFT_MIRROR    address of a folder with the files of 'engraft models', in place of the official one
   ENGRAFT_OFFLINE   set: never download; without the default model, the small one that is built in serves
-  XDG_CACHE_HOME    where downloads and features are kept, in engraft/ (default ~/.cache)
+  XDG_CACHE_HOME    where downloads, features and weights made ready are kept, in engraft/ (default ~/.cache)
   NO_COLOR          set: no colours)");
 }
 

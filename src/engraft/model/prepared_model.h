@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+
+#include "engraft/model/model.h"
+
+namespace engraft {
+
+/// load_model(), faster from the second time on: of Keras weights, which take longer to read than a
+/// picture to classify, a copy as model.onnx is kept in `folder` (made where it is missing), bit
+/// for bit the same model. The copy's name says which file it was made of: its path, size, times
+/// and number on the disk; a copy of what the file was before goes. A damaged copy is made anew,
+/// and where none can be written, or the folder's path is empty, there is none. Errors are those of
+/// load_model() on the file itself.
+[[nodiscard]] Model load_prepared_model(const std::filesystem::path& path,
+                                        const LoadOptions& options,
+                                        const std::filesystem::path& folder);
+
+}  // namespace engraft
