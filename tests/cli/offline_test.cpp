@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
@@ -10,6 +12,7 @@
 #include "engraft/model/model.h"
 #include "engraft/sample/plates.h"
 #include "engraft/zoo/zoo.h"
+#include "support/test_data.h"
 
 namespace engraft::test::offline_test {
 
@@ -98,6 +101,23 @@ TEST_F(Offline, ClassifyAnswersWithImageNetsLabelsAndKeepsStandardOutputClean) {
   ASSERT_EQ(answers[0]["predictions"].size(), 5u);
   EXPECT_THAT(imagenet_labels(),
               Contains(answers[0]["predictions"][0]["label"].get<std::string>()));
+}
+
+TEST_F(Offline, KerasWeightsAreMadeReadyForTheNextPicture) {
+  ENGRAFT_NEEDS_TEST_DATA(data);
+  const ZooEntry& entry = *find_entry(kDefaultModel);
+  fs::copy_file(data / "models" / entry.file, in(entry.file));
+  fs::last_write_time(in(entry.file), fs::file_time_type::clock::now() - std::chrono::hours(1));
+  const auto classify = [&] {
+    return program_.run({"classify", "--json", "--model", entry.file, picture()});
+  };
+  const ProcessResult first = classify();
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const fs::directory_iterator copies(in("cache/engraft/prepared"));
+  ASSERT_EQ(std::distance(begin(copies), end(copies)), 1);
+  EXPECT_EQ(classify().out, first.out);
+  EXPECT_TRUE(fs::remove(in(entry.file)));
+  EXPECT_EQ(classify().exit_code, 3);
 }
 
 TEST_F(Offline, WhereNothingListensItIsTheSame) {

@@ -190,6 +190,18 @@ INSTANTIATE_TEST_SUITE_P(
                  tensor(m, "Conv1/kernel").set_dims(0, 0);
                  tensor(m, "Conv1/kernel").set_raw_data("");
                }},
+        Change{"dims_endless", kBad, "Conv1",
+               [](Model& m) {
+                 tensor(m, "Conv1/kernel").set_dims(0, std::int64_t{1} << 48);
+                 tensor(m, "Conv1/kernel").set_dims(1, 0);
+                 tensor(m, "Conv1/kernel").set_raw_data("");
+               }},
+        Change{"dims_endless_taps", kBad, "dw",
+               [](Model& m) {
+                 tensor(m, "dw/depthwise_kernel").set_dims(0, std::int64_t{1} << 48);
+                 tensor(m, "dw/depthwise_kernel").set_dims(2, 0);
+                 tensor(m, "dw/depthwise_kernel").set_raw_data("");
+               }},
         Change{"dims_swapped", kBad, "Conv1/kernel",
                [](Model& m) {
                  tensor(m, "Conv1/kernel").set_dims(0, 3);

@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <utility>
 
 #include "../formats/keras_writer.h"
 #include "../support/errors.h"
 #include "../support/test_data.h"
+#include "engraft/base/crc32c.h"
 #include "engraft/base/file.h"
 #include "engraft/graph/mobilenet_v2.h"
+#include "engraft/graph/shape_inference.h"
 #include "small_model.h"
 
 namespace engraft::prepared_model_test {
@@ -106,6 +110,73 @@ TEST_F(PreparedModel, IsOfTheSizeThatWasAskedFor) {
   EXPECT_EQ(large.preprocessing.width, 64);
   EXPECT_EQ(load_prepared_model(weights, {.image_size = 64}, copies).preprocessing.width, 64);
   EXPECT_EQ(kept().size(), 2u);
+}
+
+TEST_F(PreparedModel, ALinksNameCountsForItsPictureSize) {
+  const std::vector<fs::path> links{folder / "mobilenet_v2_1.0_160.h5",
+                                    folder / "mobilenet_v2_1.0_224.h5"};
+  for (const fs::path& link : links) fs::create_symlink(weights, link);
+  for (int time = 0; time < 2; ++time) {
+    for (const fs::path& link : links) {
+      expect_equal(load_prepared_model(link, {}, copies), load_model(link));
+    }
+  }
+  EXPECT_EQ(kept().size(), 2u);
+}
+
+TEST_F(PreparedModel, WeightsRewrittenInPlaceWithTheirOldTimeAreNoticed) {
+  (void)load();
+  const auto time = fs::last_write_time(weights);
+  const fs::path others = folder / "others.h5";
+  fs::rename(weights, others);
+  write(2);
+  const Bytes changed = read_file(weights);
+  fs::rename(others, weights);
+  ASSERT_EQ(changed.size(), read_file(weights).size());
+  std::ofstream(weights, std::ios::binary | std::ios::in)
+      .write(reinterpret_cast<const char*>(changed.data()),
+             static_cast<std::streamsize>(changed.size()));
+  fs::last_write_time(weights, time);
+  expect_equal(load(), load_model(weights));
+}
+
+TEST_F(PreparedModel, OnlyTheNewestCopiesStay) {
+  const auto copy_of = [&](int size) {
+    return load_prepared_model(weights, {.image_size = size}, copies);
+  };
+  for (int i = 0; i < static_cast<int>(kMostPreparedModels); ++i) {
+    (void)copy_of(32 * (i + 1));
+    for (const fs::path& copy : kept()) {
+      fs::last_write_time(copy, fs::last_write_time(copy) - std::chrono::minutes(1));
+    }
+  }
+  const fs::path recent = copies / ".a.onnx.1.0.part", stale = copies / ".b.onnx.1.0.part";
+  for (const fs::path& part : {recent, stale}) std::ofstream(part) << "half";
+  fs::last_write_time(stale, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  (void)copy_of(32 * 9);
+  EXPECT_EQ(kept().size(), kMostPreparedModels + 1);
+  EXPECT_TRUE(fs::exists(recent));
+  EXPECT_FALSE(fs::exists(stale));
+  fs::remove(recent);
+  EXPECT_TRUE(std::ranges::none_of(kept(), [](const fs::path& copy) {
+    return copy.filename().string().find("-32-") != std::string::npos;  // the oldest
+  }));
+}
+
+TEST_F(PreparedModel, WhatIsMadeOfWeightsIsWhatThisGenerationMade) {
+  Network network{.graph = mobilenet_v2({.width = 0.35f, .image_size = 32, .classes = 1000}),
+                  .weights = {}};
+  for (const auto& [name, shape] : parameter_shapes(network.graph)) {
+    Tensor ones(shape);
+    std::ranges::fill(ones.values(), 1.0f);
+    network.weights.set(name, std::move(ones));
+  }
+  const fs::path file = folder / "ones.h5", saved = folder / "ones.onnx";
+  test::write_keras(file, network);
+  save_model(load_model(file), saved);
+  EXPECT_EQ(crc32c(read_file(saved)), 2389776609u)
+      << "raise kGeneration of prepared_model.cpp, and put this "
+         "number here: older copies are another model";
 }
 
 TEST_F(PreparedModel, WithNowhereToKeepItIsLoadedAllTheSame) {

@@ -1,6 +1,7 @@
 #include "engraft/formats/onnx_compact.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
@@ -58,6 +59,9 @@ Int8Values to_int8(std::span<const float> values, const ChannelAxis& axis) {
 
 void from_int8(std::span<const std::int8_t> values, std::span<const float> scales,
                const ChannelAxis& axis, std::span<float> to) {
+  if (values.empty()) return;
+  assert(scales.size() == axis.channels && to.size() == values.size());
+  assert(values.size() % (axis.channels * axis.stride) == 0);
   const auto convert = [&](std::size_t begin, std::size_t count, const auto& scale) {
     for (std::size_t k = 0; k < count; ++k) {
       to[begin + k] = static_cast<float>(values[begin + k]) * scale(k);

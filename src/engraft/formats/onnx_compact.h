@@ -34,7 +34,8 @@ struct Int8Values {
 /// finite.
 [[nodiscard]] Int8Values to_int8(std::span<const float> values, const ChannelAxis& axis);
 
-/// to = values · scale. The scales must be usable_scale().
+/// to = values · scale. The scales must be usable_scale(), one a channel; the values whole rows of
+/// channels · stride.
 void from_int8(std::span<const std::int8_t> values, std::span<const float> scales,
                const ChannelAxis& axis, std::span<float> to);
 /// Above 0, and times any int8 it stays finite.

@@ -36,8 +36,8 @@ void hwio_to_oihw(std::span<const float> from, std::span<float> to, const Kernel
 
 void oihw_to_hwio(std::span<const float> from, std::size_t first, std::span<float> to,
                   const KernelExtents& extents) {
+  if (from.empty()) return;
   const std::size_t output = extents.area * extents.inputs;
-  if (output == 0) return;
   for_each_value(
       extents, first, first + from.size() / output,
       [&](std::size_t hwio, std::size_t oihw) { to[hwio] = from[oihw - first * output]; });

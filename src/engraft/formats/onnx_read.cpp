@@ -306,6 +306,7 @@ class ModelReader {
 
   /// Some outputs at a time, so that nothing of the kernel's size lies between file and kernel.
   static void read_kernel(const StoredTensor& stored, const KernelExtents& extents, Tensor& to) {
+    if (to.size() == 0) return;  // whose number of outputs may be anything
     std::vector<float> piece;
     for (std::size_t first = 0; first < extents.outputs; first += kOutputsTogether) {
       const std::size_t count = std::min(kOutputsTogether, extents.outputs - first);
@@ -314,6 +315,7 @@ class ModelReader {
       oihw_to_hwio(piece, first, to.values(), extents);
     }
   }
+
   void read_parameter(const NodeReader& in, int input, Op op) {
     const std::string& name = in.input(input);
     if (result_.network.weights.contains(name)) return;

@@ -140,17 +140,18 @@ void TensorReader::read_cast(NodeReader& node) {
 StoredTensor TensorReader::stored_int8(const NodeReader& node, const Packed& packed) {
   StoredTensor result(*packed.values, StoredTensor::Type::kInt8);
   const Shape& shape = result.shape();
-  const Tensor scales = StoredTensor(*packed.scales, StoredTensor::Type::kFloat).all();
+  const StoredTensor scales(*packed.scales, StoredTensor::Type::kFloat);
   result.axis_ = static_cast<std::size_t>(packed.axis);
   const std::int64_t channels = shape[static_cast<int>(packed.axis)];
   if (scales.shape()[0] != channels) {
     damaged(fmt::format("{} has {} scales for the {} channels of {}", node.name(),
                         scales.shape()[0], channels, packed.values->name()));
   }
-  if (!std::ranges::all_of(scales.values(), usable_scale)) {
+  result.scales_.resize(static_cast<std::size_t>(channels));
+  scales.read_rows(0, result.scales_);
+  if (!std::ranges::all_of(result.scales_, usable_scale)) {
     damaged(fmt::format("{} holds a scale that is not above 0 and finite", packed.scales->name()));
   }
-  result.scales_.assign(scales.values().begin(), scales.values().end());
   return result;
 }
 

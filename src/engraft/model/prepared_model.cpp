@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
+#include <ctime>
+#include <exception>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engraft/base/crc32c.h"
-#include "engraft/base/error.h"
 #include "engraft/formats/keras_h5.h"
 #include "engraft/zoo/zoo.h"
 
@@ -24,61 +29,81 @@ namespace fs = std::filesystem;
 constexpr int kGeneration = 1;
 
 /// A file may change within its time's resolution, unseen, while it is this young.
-constexpr std::chrono::seconds kYoung{2};
+constexpr double kYoungSeconds = 2;
+
+/// What is no copy, and this old, was left by a program that ended while it wrote.
+constexpr std::chrono::hours kLeftBehind{24};
+
+std::uint32_t checksum(const std::string& text) {
+  return crc32c(std::as_bytes(std::span(text)));
+}
 
 /// What a copy is made of.
 struct Original {
-  std::string name;   ///< of every copy of the file's, to begin with
-  std::string stamp;  ///< that changes with the file
+  std::string file;   ///< every copy of the file's begins with it
+  std::string stamp;  ///< changes with the file
   bool young = false;
 
   [[nodiscard]] fs::path copy_in(const fs::path& folder) const {
-    return folder / (name + stamp + ".onnx");
+    return folder / (file + stamp + ".onnx");
   }
   bool operator==(const Original&) const = default;
 };
 
-std::chrono::nanoseconds since_1970(const timespec& time) {
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 std::optional<Original> look_at(const fs::path& path, const LoadOptions& options) {
   std::error_code error;
   const fs::path whole = fs::canonical(path, error);
-  struct ::stat file {};
-  if (error || ::stat(whole.c_str(), &file) != 0) return std::nullopt;
-  const auto modified = since_1970(file.st_mtim), changed = since_1970(file.st_ctim);
-  const auto age = std::chrono::system_clock::now().time_since_epoch() - modified;
+  struct ::stat found {};
+  if (error || ::stat(whole.c_str(), &found) != 0) return std::nullopt;
+  const ::timespec modified = found.st_mtim, changed = found.st_ctim;
   return Original{
-      .name = fmt::format("{:08x}-{}-{}-", crc32c(std::as_bytes(std::span(whole.native()))),
-                          options.image_size.value_or(0), kGeneration),
-      .stamp = fmt::format("{:x}-{:x}-{:x}-{:x}-{:x}", file.st_size, modified.count(),
-                           changed.count(), file.st_dev, file.st_ino),
-      .young = age < kYoung};
+      // A name says what size of pictures weights are for; a link may have another than its target.
+      .file = fmt::format(
+          "{:08x}-{:08x}-{}-{}-", checksum(whole.native()), checksum(path.filename().native()),
+          options.image_size ? std::to_string(*options.image_size) : "own", kGeneration),
+      .stamp = fmt::format("{:x}-{:x}.{:x}-{:x}.{:x}-{:x}", found.st_size, modified.tv_sec,
+                           modified.tv_nsec, changed.tv_sec, changed.tv_nsec, found.st_ino),
+      .young = std::abs(std::difftime(std::time(nullptr), modified.tv_sec)) < kYoungSeconds};
 }
 
+/// Nothing where there is none, or it is damaged.
 std::optional<Model> load_copy(const fs::path& copy) {
-  std::error_code error;
-  if (!fs::is_regular_file(copy, error)) return std::nullopt;
   try {
-    return load_model(copy);
-  } catch (const Error&) {
-    return std::nullopt;
+    std::error_code error;
+    if (fs::is_regular_file(copy, error)) return load_model(copy);
+  } catch (const std::exception&) {
   }
+  return std::nullopt;
 }
 
+/// Takes out what the file's copy stands in the place of, copies beyond the newest few, and what
+/// was left half-written.
+void tidy(const fs::path& folder, const fs::path& copy, const std::string& file) {
+  using Dated = std::pair<fs::file_time_type, fs::path>;
+  std::vector<Dated> others;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (path == copy || !entry.is_regular_file()) continue;
+    const auto written = entry.last_write_time();
+    if (path.extension() != ".onnx") {
+      if (fs::file_time_type::clock::now() - written > kLeftBehind) fs::remove(path);
+    } else if (path.filename().native().starts_with(file)) {
+      fs::remove(path);
+    } else {
+      others.emplace_back(written, path);
+    }
+  }
+  std::ranges::sort(others, std::greater());
+  for (std::size_t i = kMostPreparedModels - 1; i < others.size(); ++i)
+    fs::remove(others[i].second);
+}
+
+/// Without it the weights are read again next time, so nothing that goes wrong here matters.
 void keep(const Model& model, const Original& original, const fs::path& folder) {
   try {
     save_model(model, original.copy_in(folder));
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      const fs::path& other = entry.path();
-      if (other.filename().string().starts_with(original.name) && other.extension() == ".onnx" &&
-          other != original.copy_in(folder)) {
-        fs::remove(other);
-      }
-    }
-  } catch (const Error&) {  // then the weights are read again next time
-  } catch (const fs::filesystem_error&) {
+    tidy(folder, original.copy_in(folder), original.file);
+  } catch (const std::exception&) {
   }
 }
 
