@@ -7,10 +7,11 @@ if(NOT suites)
 endif()
 # What GoogleTest ends with where something was skipped and nothing failed: an exit code that says otherwise would be ignored.
 set(skipped "\\[  SKIPPED \\] [A-Za-z0-9_/.]+\n$")
+# Suites that may take longest begin first, so that none is left running alone at the end.
 set(content "")
 foreach(line IN LISTS suites)
   string(REGEX REPLACE "\n([A-Za-z0-9_/]+)[.].*" "\\1" suite "${line}")
   string(APPEND content "add_test([==[${PREFIX}${suite}]==] [==[${PROGRAM}]==] [==[--gtest_filter=${suite}.*]==])\n"
-    "set_tests_properties([==[${PREFIX}${suite}]==] PROPERTIES TIMEOUT ${TIMEOUT} SKIP_REGULAR_EXPRESSION [==[${skipped}]==])\n")
+    "set_tests_properties([==[${PREFIX}${suite}]==] PROPERTIES TIMEOUT ${TIMEOUT} COST ${TIMEOUT} SKIP_REGULAR_EXPRESSION [==[${skipped}]==])\n")
 endforeach()
 file(WRITE ${OUTPUT} "${content}")
