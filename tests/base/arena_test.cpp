@@ -21,8 +21,8 @@ TEST(Arena, OfNothingIsNothing) {
 }
 
 TEST(Arena, IsZeroedAndCanBeWrittenToItsLastByte) {
-  for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, kHugePage / 4 - 1,
-                                  kHugePage / 4, kHugePage, kHugePage + 1, 3 * kHugePage}) {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, kHugePage / 2 - 1,
+                                  kHugePage / 2, kHugePage, kHugePage + 1, 3 * kHugePage}) {
     const Arena arena(bytes);
     const std::span<std::byte> memory(arena.data(), bytes);
     EXPECT_TRUE(std::ranges::all_of(memory, [](std::byte b) { return b == std::byte{0}; }));
@@ -32,7 +32,7 @@ TEST(Arena, IsZeroedAndCanBeWrittenToItsLastByte) {
 
 TEST(Arena, BeginsAtAPageAndIfItIsLargeAtAHugeOne) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(Arena(1).data()) % 4096, 0u);
-  for (const std::size_t bytes : {kHugePage / 4, kHugePage + 1}) {
+  for (const std::size_t bytes : {kHugePage / 2, kHugePage + 1}) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(Arena(bytes).data()) % kHugePage, 0u) << bytes;
   }
 }

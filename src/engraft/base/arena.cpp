@@ -12,18 +12,19 @@ namespace engraft {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-/// From here on a huge page costs less to clear than its part of the small ones, fault by fault.
-constexpr std::size_t kLeastHuge = kHugePage / 4;
+/// The part of a huge page for which it is taken: it costs less to clear whole than half of it in
+/// small ones, fault by fault, and no more than that half is memory for nothing.
+constexpr std::size_t kWorthIt = kHugePage / 2;
 
 }  // namespace
 
 Arena::Arena(std::size_t bytes) {
   if (bytes == 0) return;
-  const bool huge = bytes >= kLeastHuge;
-  const std::size_t pages = (bytes + kHugePage - 1) / kHugePage;
-  // One huge page more than asked for, so that data can begin on a huge page's boundary; what is
-  // never touched takes no memory.
-  mapped_ = huge ? (pages + 1) * kHugePage : bytes;
+  const bool huge = bytes >= kWorthIt;
+  const std::size_t pages = bytes / kHugePage + (bytes % kHugePage >= kWorthIt ? 1 : 0);
+  // So much more than asked for that data can begin on a huge page's boundary; what is never
+  // touched takes no memory.
+  mapped_ = huge ? (bytes / kHugePage + 2) * kHugePage : bytes;
   void* memory =
       ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {

@@ -5,8 +5,8 @@
 namespace engraft {
 
 /// Zeroed memory straight from the system, on a page boundary, in huge pages where the system has
-/// them and the size is worth it, the last of them whole: page faults otherwise take a good part of
-/// a short run.
+/// them and the size is worth it, the last one too where it is more than half used: page faults
+/// otherwise take a good part of a short run.
 class Arena {
  public:
   Arena() = default;
