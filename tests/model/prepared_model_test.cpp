@@ -150,7 +150,8 @@ TEST_F(PreparedModel, OnlyTheNewestCopiesStay) {
       fs::last_write_time(copy, fs::last_write_time(copy) - std::chrono::minutes(1));
     }
   }
-  const fs::path recent = copies / ".a.onnx.1.0.part", stale = copies / ".b.onnx.1.0.part";
+  const std::string ours = ".01234567-89abcdef-own-1-2.onnx.1.";
+  const fs::path recent = copies / (ours + "0.part"), stale = copies / (ours + "1.part");
   for (const fs::path& part : {recent, stale}) std::ofstream(part) << "half";
   fs::last_write_time(stale, fs::file_time_type::clock::now() - std::chrono::hours(25));
   (void)copy_of(32 * 9);
@@ -161,6 +162,20 @@ TEST_F(PreparedModel, OnlyTheNewestCopiesStay) {
   EXPECT_TRUE(std::ranges::none_of(kept(), [](const fs::path& copy) {
     return copy.filename().string().find("-32-") != std::string::npos;  // the oldest
   }));
+}
+
+TEST_F(PreparedModel, WhatOthersKeepInTheFolderStays) {
+  fs::create_directories(copies);
+  const std::vector<std::string> names{"model.onnx", "b.onnx",          "c.onnx",
+                                       "d.onnx",     "01234567-8.onnx", "notes.txt",
+                                       ".part",      "a.part",          "01234567-89abcdeg.onnx"};
+  for (const std::string& name : names) {
+    std::ofstream(copies / name) << "mine";
+    fs::last_write_time(copies / name, fs::file_time_type::clock::now() - std::chrono::hours(99));
+  }
+  (void)load();
+  EXPECT_EQ(kept().size(), names.size() + 1);
+  for (const std::string& name : names) EXPECT_TRUE(fs::exists(copies / name)) << name;
 }
 
 TEST_F(PreparedModel, WhatIsMadeOfWeightsIsWhatThisGenerationMade) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,7 @@ constexpr int kGeneration = 1;
 /// A file may change within its time's resolution, unseen, while it is this young.
 constexpr double kYoungSeconds = 2;
 
-/// What is no copy, and this old, was left by a program that ended while it wrote.
+/// What is half-written, and this old, was left by a program that ended while it wrote.
 constexpr std::chrono::hours kLeftBehind{24};
 
 std::uint32_t checksum(const std::string& text) {
@@ -76,20 +77,32 @@ std::optional<Model> load_copy(const fs::path& copy) {
   return std::nullopt;
 }
 
+/// Whether a name, behind a dot or not, begins as those of copies do: with two checksums.
+bool is_ours(std::string_view name) {
+  constexpr std::size_t kDigits = 8;
+  if (name.starts_with('.')) name.remove_prefix(1);
+  for (int i = 0; i < 2; ++i) {
+    if (name.find_first_not_of("0123456789abcdef") != kDigits || name[kDigits] != '-') return false;
+    name.remove_prefix(kDigits + 1);
+  }
+  return true;
+}
+
 /// Takes out what the file's copy stands in the place of, copies beyond the newest few, and what
-/// was left half-written.
+/// was left half-written. What others keep in the folder stays.
 void tidy(const fs::path& folder, const fs::path& copy, const std::string& file) {
   using Dated = std::pair<fs::file_time_type, fs::path>;
   std::vector<Dated> others;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path& path = entry.path();
-    if (path == copy || !entry.is_regular_file()) continue;
+    const std::string name = path.filename().string();
+    if (path == copy || !is_ours(name) || !entry.is_regular_file()) continue;
     const auto written = entry.last_write_time();
-    if (path.extension() != ".onnx") {
+    if (path.extension() == ".part") {
       if (fs::file_time_type::clock::now() - written > kLeftBehind) fs::remove(path);
-    } else if (path.filename().native().starts_with(file)) {
+    } else if (path.extension() == ".onnx" && name.starts_with(file)) {
       fs::remove(path);
-    } else {
+    } else if (path.extension() == ".onnx") {
       others.emplace_back(written, path);
     }
   }
