@@ -238,8 +238,9 @@ class PanelBackward {
     }
   }
 
+  /// Those made together, and the two above them that rows of e still need.
   [[nodiscard]] static HWY_INLINE RowRing::Extent dd_extent(const InvertedResidual& block) {
-    return {rows_together(block) + 3, block.out_width, kPanel};
+    return {rows_together(block) + 2, block.out_width, kPanel};
   }
   [[nodiscard]] static HWY_INLINE std::int64_t d_size(const InvertedResidual& block) {
     return rows_together(block) * block.out_width * kPanel;
