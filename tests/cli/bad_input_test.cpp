@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
+#include "cli/plates.h"
 #include "cli/program.h"
 #include "engraft/base/file.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/model/model.h"
-#include "engraft/sample/plates.h"
 
 namespace engraft::test::bad_input_test {
 
@@ -27,9 +27,7 @@ class BadInput : public ::testing::Test {
     model.preprocessing.width = model.preprocessing.height = 64;
     model.labels = {"clean", "dirty"};
     save_model(model, in("base.onnx"));
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(in("plates"), {.count = 12, .seed = 5}, pool, progress);
+    put_plates(in("plates"), 12);
   }
 
   [[nodiscard]] fs::path in(const fs::path& name) const { return program_.folder() / name; }

@@ -4,13 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/plates.h"
 #include "cli/program.h"
 #include "engraft/base/file.h"
 #include "engraft/graph/graph_builder.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/model/model.h"
-#include "engraft/sample/plates.h"
 
 namespace engraft::test::distill_test {
 
@@ -30,9 +30,7 @@ class Distill : public ::testing::Test {
     model.preprocessing.width = model.preprocessing.height = 64;
     for (int i = 0; i < 4; ++i) model.labels.push_back("thing " + std::to_string(i));
     save_model(model, in("teacher.onnx"));
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(in("plates"), {.count = 20, .seed = 5}, pool, progress);
+    put_plates(in("plates"), 20);
   }
 
   [[nodiscard]] std::vector<std::string> words(const std::string& out,

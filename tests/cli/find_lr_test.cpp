@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/plates.h"
 #include "cli/program.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/image/decode.h"
 #include "engraft/model/model.h"
-#include "engraft/sample/plates.h"
 
 namespace engraft::test::find_lr_test {
 
@@ -36,9 +36,7 @@ class FindLr : public ::testing::Test {
     model.preprocessing.width = model.preprocessing.height = kSide;
     for (int i = 0; i < 4; ++i) model.labels.push_back("thing " + std::to_string(i));
     save_model(model, in("base.onnx"));
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(in("plates"), {.count = 30, .seed = 5}, pool, progress);
+    put_plates(in("plates"), 30);
   }
 
   [[nodiscard]] ProcessResult find_lr(std::vector<std::string> more = {}) const {

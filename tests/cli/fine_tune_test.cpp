@@ -237,7 +237,7 @@ TEST_F(FineTune, FromScratchNeedsMoreTimeThanNone) {
 
 TEST_F(FineTune, AHeadWithAWideHiddenLayerIsPartOfTheMemory) {
   expect_failure(
-      train({"--fine-tune", "last", "--head", "mlp", "--hidden", "65536", "--memory", "1000M"}), 2,
+      train({"--fine-tune", "last", "--head", "mlp", "--hidden", "16384", "--memory", "1000M"}), 2,
       "allow more with --memory");
   trained({"--fine-tune", "last", "--tune-epochs", "1", "--head", "mlp", "--hidden", "16",
            "--memory", "1000M"});

@@ -5,9 +5,8 @@
 
 #include <fstream>
 
+#include "cli/plates.h"
 #include "cli/program.h"
-#include "engraft/base/thread_pool.h"
-#include "engraft/sample/plates.h"
 
 namespace engraft::test::missing_library_test {
 
@@ -19,9 +18,7 @@ using ::testing::HasSubstr;
 class MissingLibrary : public ::testing::Test {
  protected:
   void SetUp() override {
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(in("plates"), {.count = 12, .seed = 5}, pool, progress);
+    put_plates(in("plates"), 12);
     fs::create_directory(in("none"));
     for (const char* name : {ENGRAFT_LIBCAIRO, ENGRAFT_LIBHEIF, ENGRAFT_LIBCURL}) {
       std::ofstream(in("none") / name);

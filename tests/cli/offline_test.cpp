@@ -7,10 +7,9 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "cli/plates.h"
 #include "cli/program.h"
-#include "engraft/base/thread_pool.h"
 #include "engraft/model/model.h"
-#include "engraft/sample/plates.h"
 #include "engraft/zoo/zoo.h"
 #include "support/test_data.h"
 
@@ -26,11 +25,7 @@ using ::testing::Not;
 
 class Offline : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(program_.folder() / "plates", {.count = 20, .seed = 5}, pool, progress);
-  }
+  void SetUp() override { put_plates(program_.folder() / "plates", 20); }
   ProcessResult train(std::vector<std::string> more) const {
     std::vector<std::string> arguments{"train",    "plates", "--labels", "labels.csv",
                                        "--recipe", "head",   "--epochs", "3"};

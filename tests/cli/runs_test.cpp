@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/plates.h"
 #include "cli/program.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "engraft/graph/random_weights.h"
 #include "engraft/model/model.h"
-#include "engraft/sample/plates.h"
 
 namespace engraft::test::runs_test {
 
@@ -54,9 +54,7 @@ class Runs : public ::testing::Test {
  protected:
   void SetUp() override {
     write_base(base_);
-    ThreadPool pool(2);
-    NoProgress progress;
-    write_plates(plates_, {.count = kPictures, .seed = 5}, pool, progress);
+    put_plates(plates_, kPictures);
   }
 
   ProcessResult train(std::vector<std::string> more = {}) const {
@@ -224,9 +222,7 @@ TEST_F(Runs, FoldersOfClassesNeedNoCsv) {
 
 TEST_F(Runs, AnInterruptLeavesNothingHalfDoneAndTheNextRunIsWhole) {
   const fs::path many = in("many");
-  ThreadPool pool(2);
-  NoProgress progress;
-  write_plates(many, {.count = 120, .seed = 1}, pool, progress);
+  put_plates(many, 120);
   Invocation invocation =
       program_.invocation({"train", "many", "--labels", "labels.csv", "--model", base_.string(),
                            "--views", "8", "--epochs", "2", "--json"});

@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <complex>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "engraft/engine/training/gradient_runner.h"
-#include "engraft/engine/training/reference_batch.h"
 #include "support/random_values.h"
 #include "support/random_weights.h"
 
@@ -83,38 +81,10 @@ inline GradientResult run_gradient(const GradientProblem& problem, int threads =
   return run_on(runner, problem);
 }
 
-/// dL/dw of one value of one parameter at a time, by the complex step: Im L(w + ih) / h.
-class ComplexStep {
- public:
-  explicit ComplexStep(const GradientProblem& problem)
-      : problem_(problem), parameters_(reference_parameters<Complex>(problem.weights)) {
-    for (const auto& p : problem.pictures) pictures_.emplace_back(p.begin(), p.end());
-  }
-
-  [[nodiscard]] double by(const std::string& name, std::size_t index) {
-    constexpr double kStep = 1e-100;
-    Complex& value = parameters_.at(name)[index];
-    const Complex kept = value;
-    value += Complex(0, kStep);
-    const auto values =
-        reference_batch<Complex>(problem_.graph, parameters_, pictures_, problem_.mode);
-    value = kept;
-    double derivative = 0;
-    for (std::size_t p = 0; p < pictures_.size(); ++p) {
-      const auto& output = values[p][static_cast<std::size_t>(problem_.graph.output())];
-      for (std::size_t k = 0; k < output.size(); ++k) {
-        derivative += output[k].imag() / kStep * problem_.coefficients[p][k];
-      }
-    }
-    return derivative;
-  }
-
- private:
-  using Complex = std::complex<double>;
-  const GradientProblem& problem_;
-  ReferenceParameters<Complex> parameters_;
-  std::vector<std::vector<Complex>> pictures_;
-};
+/// dL/dw by some values of a parameter, by the complex step: Im L(w + ih) / h.
+[[nodiscard]] std::vector<double> complex_step(const GradientProblem& problem,
+                                               const std::string& parameter,
+                                               const std::set<std::size_t>& indices);
 
 /// What the gradient is held against: exact derivatives by some values of each parameter.
 struct ExactGradient {
@@ -131,7 +101,6 @@ struct ExactGradient {
 /// was found to be the largest.
 inline ExactGradient exact_gradient(const GradientProblem& problem, const GradientResult& result,
                                     std::size_t samples) {
-  ComplexStep step(problem);
   ExactGradient exact;
   for (const auto& slot : result.parameters.slots()) {
     const auto begin = result.gradient.begin() + static_cast<std::ptrdiff_t>(slot.offset);
@@ -141,13 +110,10 @@ inline ExactGradient exact_gradient(const GradientProblem& problem, const Gradie
     std::set<std::size_t> indices{static_cast<std::size_t>(largest - begin)};
     const std::size_t stride = std::max<std::size_t>(1, slot.size / samples);
     for (std::size_t i = 0; i < slot.size; i += stride) indices.insert(i);
-    auto& added = exact.slots.emplace_back();
-    added.parameter = slot.name;
-    added.offset = slot.offset;
-    for (const std::size_t i : indices) {
-      added.indices.push_back(i);
-      added.derivatives.push_back(step.by(slot.name, i));
-    }
+    exact.slots.push_back({.parameter = slot.name,
+                           .offset = slot.offset,
+                           .indices = {indices.begin(), indices.end()},
+                           .derivatives = complex_step(problem, slot.name, indices)});
   }
   return exact;
 }

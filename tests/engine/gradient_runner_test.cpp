@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "engraft/engine/training/reference_batch.h"
 #include "engraft/graph/mobilenet_v2.h"
 #include "gradient_harness.h"
 #include "gradient_networks.h"
