@@ -11,7 +11,7 @@ if(ENGRAFT_SANITIZE)  # for whole directories, whose options come first: a targe
   add_compile_options(-fsanitize=${ENGRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ENGRAFT_SANITIZE})
 endif()
-if(ENGRAFT_SANITIZE MATCHES address)  # which sees these two as well, where memory is touched; a sixth of the compile time
+if(ENGRAFT_SANITIZE MATCHES address)  # which sees most of what these two do; a sixth of the compile time
   add_compile_options(-fno-sanitize=null,object-size)
 endif()
 

@@ -128,6 +128,11 @@ TEST_F(BadInput, ValuesThatMakeNoSense) {
   expect_failure(train({"--epochs", "0"}), 2, "--epochs 0");
   expect_failure(train({"--dropout", "1"}), 2, "--dropout 1");
   expect_failure(train({"--lr", "nan"}), 2, "--lr nan");
+  expect_failure(train({"--recipe", "x"}), 2, "none of auto, head");
+  expect_failure(train({"--tune-lr", "nan"}), 2, "--tune-lr");
+  expect_failure(train({"--rotation", "181"}), 2, "rotation");
+  expect_failure(train({"--budget", "1e400"}), 2, "--budget");
+  expect_failure(train({"--memory", "lots"}), 2, "is no amount of memory");
 }
 
 TEST_F(BadInput, OneClassOnly) {

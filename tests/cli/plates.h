@@ -9,8 +9,8 @@
 
 namespace engraft::test {
 
-/// So many drawn plates with their labels.csv in a new folder. They are the same for every test:
-/// drawing them takes longer than most of what is tried on them, so that is done once.
+/// So many drawn plates with their labels.csv in a new folder. Drawing them takes longer than
+/// most of what is tried on them, so all tests of a process get copies of the same.
 inline void put_plates(const std::filesystem::path& folder, int count) {
   static const TemporaryFolder drawn;
   const std::filesystem::path kept = drawn / std::to_string(count);

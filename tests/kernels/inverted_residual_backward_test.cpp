@@ -172,10 +172,10 @@ TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsWhereRowsAreWide) {
 TEST_P(InvertedResidualBackwardKernel, OfManyPicturesIsTheSumOfTheirs) {
   constexpr int kPictures = 3;
   for (const Shape& shape :
-       {Shape{.height = 7, .width = 6, .in = 16, .expanded = 64, .out = 16, .residual = true},
+       {Shape{.height = 14, .width = 14, .in = 16, .expanded = 64, .out = 16, .residual = true},
         Shape{.height = 9, .width = 11, .in = 8, .expanded = 96, .out = 40, .stride = 2},
-        Shape{.height = 5, .width = 57, .in = 3, .expanded = 48, .out = 3, .stride = 2},
-        Shape{.height = 13, .width = 18, .expanded = 32, .out = 16, .stem = true}}) {
+        Shape{.height = 13, .width = 57, .in = 3, .expanded = 48, .out = 3, .stride = 2},
+        Shape{.height = 29, .width = 18, .expanded = 32, .out = 16, .stem = true}}) {
     SCOPED_TRACE(testing::PrintToString(shape));
     const InvertedResidual block = block_of(shape);
     const Numbers numbers = exact_numbers(block, kPictures);
@@ -221,8 +221,9 @@ class InvertedResidualBackwardBits : public InvertedResidualBackwardKernel {
   template <typename Check>
   static void for_each_block(const Check& check) {
     for (const Shape& shape : {Shape{.height = 6, .width = 5, .out = 3, .residual = true},
-                               Shape{.height = 5, .width = 19, .in = 8, .expanded = 48, .out = 24},
-                               Shape{.height = 4, .width = 57, .expanded = 80},
+                               Shape{.height = 12, .width = 19, .in = 8, .expanded = 48, .out = 24},
+                               Shape{.height = 3, .width = 99, .expanded = 80},
+                               Shape{.height = 12, .width = 58, .expanded = 32, .stride = 2},
                                Shape{.height = 9, .width = 6, .out = 8, .stride = 2},
                                Shape{.height = 12, .width = 40, .out = 16, .stem = true}}) {
       SCOPED_TRACE(testing::PrintToString(shape));

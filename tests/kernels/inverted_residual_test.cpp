@@ -247,10 +247,10 @@ TEST_P(InvertedResidualKernel, AThousandthOffInAnyInputWouldBeNoticed) {
 /// Blocks of which one row, a few or all are computed at a time.
 std::vector<Shape> shapes_to_cut() {
   return {{.height = 6, .width = 5, .out = 3, .residual = true},
-          {.height = 5, .width = 19, .in = 8, .expanded = 48, .out = 24},
-          {.height = 4, .width = 57, .expanded = 80},
+          {.height = 12, .width = 19, .in = 8, .expanded = 48, .out = 24},
+          {.height = 3, .width = 99, .expanded = 80},
           {.height = 9, .width = 6, .out = 8, .stride = 2},
-          {.height = 10, .width = 38, .expanded = 32, .stride = 2, .pad_top = 0},
+          {.height = 14, .width = 58, .expanded = 32, .stride = 2, .pad_top = 0},
           {.height = 11, .width = 8, .out = 16, .stem = true},
           {.height = 12, .width = 40, .stem = true, .stem_pad_top = 0},
           {.height = 7, .width = 115, .stem = true}};

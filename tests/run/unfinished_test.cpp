@@ -374,7 +374,9 @@ int begin_often(const fs::path& run) {
       unfinished.announce(run / "results.csv");
       unfinished.keep();
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kUsage) return 2;  // kUsage: another is at work
+      if (error.kind() == ErrorKind::kUsage) continue;  // another is at work
+      std::fprintf(stderr, "%s\n", error.what());
+      return 2;
     }
   }
   return 0;

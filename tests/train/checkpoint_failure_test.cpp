@@ -100,15 +100,16 @@ TEST_F(CheckpointFolderTest, WhatAKilledRunLeftHalfWrittenIsRemoved) {
   EXPECT_THAT(names_in(folder), ElementsAre(fmt_step(20)));
   put(folder / (".fold2-000010.safetensors." + std::to_string(gone) + ".3.part"), "half");
   checkpoints.remove_all();
-  EXPECT_FALSE(fs::exists(folder));
+  EXPECT_THAT(names_in(folder), IsEmpty());
 }
 
-TEST_F(CheckpointFolderTest, RemovingAllLeavesNoFolder) {
+TEST_F(CheckpointFolderTest, RemovingAllLeavesAnEmptyFolder) {
   save(10);
   save(20, "final");
   checkpoints.save_result("fold2", small_result());
   checkpoints.remove_all();
-  EXPECT_FALSE(fs::exists(folder));
+  EXPECT_TRUE(fs::is_directory(folder));
+  EXPECT_THAT(names_in(folder), IsEmpty());
 }
 
 TEST_F(CheckpointFolderTest, AFolderThatIsAFileIsAnError) {

@@ -71,7 +71,7 @@ struct InvertedResidualRun {
   int first_channel = 0, last_channel = 0;
 };
 
-/// Few rows of e and d exist at a time, a panel of channels at a time, in the nearest cache. Runs
+/// Few rows of e and d exist at a time, a panel of channels at a time, in the nearest caches. Runs
 /// on the calling thread. A value of y has the same bits whatever the rows and pictures of the
 /// call.
 void inverted_residual(const InvertedResidual& block, const InvertedResidualRun& run);

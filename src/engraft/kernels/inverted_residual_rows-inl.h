@@ -252,7 +252,7 @@ class ExpandedRows {
   [[nodiscard]] HWY_INLINE const float* source(int r, int u) { return source_.row(r, u); }
 
  private:
-  /// Rows of e that rows_together() rows of d read: with one more, a wide picture's rows would
+  /// Rows of e that rows_together() rows of d read: with more, a wide picture's rows would
   /// leave the nearest cache before they are read again.
   [[nodiscard]] static HWY_INLINE RowRing::Extent extent(const InvertedResidual& block) {
     return {(rows_together(block) - 1) * kStride + 3, block.width, kPanel};

@@ -71,7 +71,8 @@ void clear_notes(const fs::path& folder) {
   fs::remove(folder / kAnnounced, ignored);
 }
 
-/// Removes what is ours, and the folder if nothing else is in it.
+/// Removes what is ours, and last the folder if nothing else is in it: from then on the name may be
+/// somebody else's, who has made such a folder anew.
 void clear(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_directory(fs::symlink_status(folder, ignored))) return;
@@ -181,7 +182,7 @@ bool UnfinishedRun::settle(const fs::path& run) {
   const fs::path folder = folder_of(run);
   if (!fs::exists(folder)) return false;
   const FolderLock lock(folder, run);
-  if (!is_placed(folder, run)) return false;
+  if (!lock.held() || !is_placed(folder, run)) return false;
   clear(folder);
   return true;
 }
@@ -196,7 +197,7 @@ UnfinishedRun::UnfinishedRun(const fs::path& run, Begin begin, const std::string
   }
   if (was_complete) nothing_to_resume(run);
   lock_ = FolderLock(folder_, run);
-  if (!is_there(run)) nothing_to_resume(run);
+  if (!lock_.held() || !is_there(run)) nothing_to_resume(run);
   keep_ = true;
 }
 
@@ -206,6 +207,7 @@ void UnfinishedRun::make_and_lock(const fs::path& run) {
   std::error_code error;
   for (int i = 0; i < kTries; ++i) {
     make_folders(folder_, error);
+    if (error == std::errc::file_exists) continue;  // it was there when that was tried
     if (error) break;
     lock_ = FolderLock(folder_, run);
     if (lock_.held()) return;

@@ -307,10 +307,6 @@ void CheckpointFolder::remove_all() {
                   fmt::format("{}: cannot be removed: {}", path.string(), error.message()));
     }
   }
-  std::error_code ignored;
-  if (fs::is_directory(fs::symlink_status(folder_, ignored))) {
-    fs::remove(folder_, ignored);  // only if it is empty
-  }
 }
 
 }  // namespace engraft

@@ -72,8 +72,8 @@ class CheckpointFolder {
   /// read_file throws.
   [[nodiscard]] std::optional<SafetensorsFile> result(const std::string& phase) const;
 
-  /// Removes checkpoints and results of every phase, and the folder if nothing else is in it.
-  /// Throws Error(kIo) where that fails.
+  /// Removes checkpoints and results of every phase, not the folder. Throws Error(kIo) where that
+  /// fails.
   void remove_all();
 
  private:
