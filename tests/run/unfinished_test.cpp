@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "engraft/base/file.h"
 #include "engraft/formats/safetensors.h"
