@@ -15,10 +15,10 @@ if(ENGRAFT_SANITIZE MATCHES address)  # which sees most of what these two do; a 
   add_compile_options(-fno-sanitize=null,object-size)
 endif()
 
-# Half of what a source takes to compile is what it includes, and the templates that all sources use. Eight share it; names that
-# are private to one are therefore used once in a module.
+# Most of what a source takes to compile is what it includes, and the templates that all sources use. Those of a module share it;
+# names that are private to one are therefore used once in a module.
 set(CMAKE_UNITY_BUILD ${ENGRAFT_JOIN_SOURCES})
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)  # all of them
 if(ENGRAFT_JOIN_SOURCES AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(engraft_build_flags INTERFACE -Wno-subobject-linkage)  # takes joined sources for headers
 endif()

@@ -10,11 +10,6 @@ namespace {
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-/// "93.4 to 98.5 %"
-std::string interval(const Estimate& estimate) {
-  return fmt::format("{:.1f} to {}", 100 * estimate.low, percent(estimate.high));
-}
-
 std::string headline(const DistillRecord& record) {
   if (record.held_out == 0) return "";
   return fmt::format(

@@ -25,12 +25,6 @@ std::string plural(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-/// "93.4 to 98.5 %"
-std::string interval(const Estimate& estimate, int decimals = 1) {
-  return fmt::format("{:.{}f} to {}", 100 * estimate.low, decimals,
-                     percent(estimate.high, decimals));
-}
-
 std::string mistake_worth(int n) {
   if (n == 0) return "Nothing was evaluated, so this says nothing.";
   if (n == 1) return "With a single picture this says nothing.";

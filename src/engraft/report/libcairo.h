@@ -65,4 +65,9 @@ ENGRAFT_LOADED_LATER(kLibCairo, cairo_svg_surface_create_for_stream);
 ENGRAFT_LOADED_LATER(kLibCairo, cairo_text_extents);
 ENGRAFT_LOADED_LATER(kLibCairo, cairo_translate);
 
+/// Deleter of an owned surface.
+struct DestroySurface {
+  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
+};
+
 }  // namespace engraft

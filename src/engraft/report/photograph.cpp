@@ -11,10 +11,6 @@ namespace {
 
 constexpr int kJpegQuality = 86;
 
-struct DestroySurface {
-  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
-};
-
 Photograph surface_of(const Image& image) {
   Photograph surface(cairo_image_surface_create(CAIRO_FORMAT_RGB24, image.width, image.height),
                      DestroySurface());

@@ -17,9 +17,6 @@ namespace {
 /// Cairo's own limit on an image surface's side.
 constexpr double kLargestSide = 32767;
 
-struct DestroySurface {
-  void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
-};
 using Surface = std::unique_ptr<cairo_surface_t, DestroySurface>;
 
 void check(cairo_status_t status, const char* doing) {

@@ -97,4 +97,9 @@ std::string percent(double share, int decimals) {
   return fmt::format("{:.{}f} %", 100 * share, decimals);
 }
 
+std::string interval(const Estimate& estimate, int decimals) {
+  return fmt::format("{:.{}f} to {}", 100 * estimate.low, decimals,
+                     percent(estimate.high, decimals));
+}
+
 }  // namespace engraft

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "engraft/eval/metrics.h"
+
 namespace engraft {
 
 /// The text as Cairo and a page can show it: valid UTF-8 on one line. Tabs and line breaks become
@@ -20,5 +22,8 @@ namespace engraft {
 
 /// A share in [0, 1] as a percentage, "96.8 %"; "–" for NaN.
 [[nodiscard]] std::string percent(double share, int decimals = 1);
+
+/// The bounds of a share, "93.4 to 98.5 %".
+[[nodiscard]] std::string interval(const Estimate& estimate, int decimals = 1);
 
 }  // namespace engraft
