@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kDistillVersionKey = "engraft.distillation";
 constexpr std::string_view kDistillVersion = "1";
+constexpr std::string_view kOptimizerTensors = "optimizer/";
 constexpr std::size_t kRowColumns = 10;
 
 using Row = std::array<double, kRowColumns>;
@@ -136,7 +137,7 @@ SafetensorsFile to_safetensors(const DistillCheckpoint& checkpoint,
   put(file, "average/parameters/", layout.parameters, state.average_parameters);
   put(file, "average/statistics/", layout.statistics, state.average_statistics);
   for (const auto& [name, values] : state.optimizer) {
-    file.tensors["optimizer/" + name] =
+    file.tensors[std::string(kOptimizerTensors) + name] =
         make_entry(Shape{static_cast<std::int64_t>(values.size())}, std::span<const float>(values));
   }
   std::vector<double> history;
@@ -171,11 +172,10 @@ DistillCheckpoint distill_checkpoint_from(const SafetensorsFile& file,
   state.statistics = reader.take("statistics/", layout.statistics);
   state.average_parameters = reader.take("average/parameters/", layout.parameters);
   state.average_statistics = reader.take("average/statistics/", layout.statistics);
-  constexpr std::string_view kOptimizer = "optimizer/";
   for (const auto& [tensor, entry] : file.tensors) {
-    if (!tensor.starts_with(kOptimizer)) continue;
+    if (!tensor.starts_with(kOptimizerTensors)) continue;
     state.optimizer.emplace_back(
-        tensor.substr(kOptimizer.size()),
+        tensor.substr(kOptimizerTensors.size()),
         reader.take<float>(tensor, Shape{static_cast<std::int64_t>(layout.parameters.size())}));
   }
   state.history = take_history(file, reader);

@@ -14,6 +14,8 @@
 namespace engraft {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 /// A share: low ≤ value < 1 (NaN is in no range).
 void require_share(float value, const char* name) {
   require(value >= 0 && value < 1, fmt::format("{} must be in [0, 1), not {}", name, value));
@@ -83,7 +85,6 @@ TrainedHead train_head(const LabelledFeatures& train, const LabelledFeatures& va
                        int classes, const TrainOptions& options,
                        const std::function<void(const EpochResult&)>& on_epoch,
                        const std::stop_token& stop) {
-  using Clock = std::chrono::steady_clock;
   check_all(train, validation, classes, options);
   HeadTrainer trainer(train, validation, classes, options);
   TrainedHead result;
