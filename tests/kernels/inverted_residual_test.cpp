@@ -142,6 +142,20 @@ TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsForEveryNumberOfChannels) {
   }
 }
 
+/// Channels that fill the last vector of 4, 8 or 16 lanes half; rows of which tiles of pixels leave
+/// nothing, something or everything.
+TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsWherePixelsShareAVector) {
+  for (const int channels : {6, 10, 12, 20, 24, 40}) {
+    for (const int width : {1, 7, 8, 14, 15, 31}) {
+      const Shape shape{.height = 3, .width = width, .in = channels, .out = channels};
+      Shape residual = shape;
+      residual.residual = true;
+      check(shape);
+      check(residual);
+    }
+  }
+}
+
 TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsForEveryActivation) {
   for (const Gate expand : kGates) {
     for (const Gate depthwise : kGates) {

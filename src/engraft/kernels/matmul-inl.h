@@ -79,6 +79,13 @@ struct AddToRow {
   std::int64_t channels;
   std::int64_t n;  ///< channels in the last vector
 
+  /// Begins so many pixels further on.
+  HWY_INLINE void skip(std::int64_t pixels) {
+    x += pixels * depth;
+    to += pixels * channels;
+    if (and_add != nullptr) and_add += pixels * channels;
+  }
+
   template <int kPixels>
   HWY_INLINE void run(std::int64_t first) const {
     Tile<kPixels, kVectors> sum;
@@ -136,21 +143,122 @@ HWY_NOINLINE void add_panel_to_row(std::int64_t pixels, const AddToRow<kVectors,
   for_each_tile<kVectors>(pixels, panel);
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// The sums of kPixels pixels, each `channels` floats behind the one before, at a panel that fills
+/// its last vector half: two pixels share that one.
+template <int kPixels, int kVectors>
+class PairedTile {
+ public:
+  HWY_INLINE void fill(const float* values) {
+    const Vector last = load(values + kWhole * kLanes);
+    for (Vector& value : shared_) value = hn::ConcatLowerLower(kFloats, last, last);
+    for (int v = 0; v < kWhole; ++v) {
+      const Vector value = load(values + v * kLanes);
+      for (int p = 0; p < kPixels; ++p) whole_[p][v] = value;
+    }
+  }
+  HWY_INLINE void read(const float* from, std::int64_t channels) {
+    for (int p = 0; p < kPixels; ++p, from += channels) {
+      for (int v = 0; v < kWhole; ++v) whole_[p][v] = load(from + v * kLanes);
+      if (p % 2 == 0) {
+        const float* const last = from + kWhole * kLanes;
+        shared_[p / 2] =
+            hn::Combine(kFloats, hn::LoadU(kHalf, last + channels), hn::LoadU(kHalf, last));
+      }
+    }
+  }
+  HWY_INLINE void add(const float* from, std::int64_t channels) {
+    PairedTile other;
+    other.read(from, channels);
+    for (int p = 0; p < kPixels; ++p) {
+      for (int v = 0; v < kWhole; ++v) whole_[p][v] = hn::Add(whole_[p][v], other.whole_[p][v]);
+    }
+    for (int j = 0; j < kPairs; ++j) shared_[j] = hn::Add(shared_[j], other.shared_[j]);
+  }
+  /// sum[p,·] += Σ_k x[p,k]·w[k,·], k ascending. A pixel of x stands `depth` floats behind the one
+  /// before.
+  HWY_INLINE void add_products(std::int64_t depth, const float* HWY_RESTRICT x,
+                               const float* HWY_RESTRICT w) {
+    for (std::int64_t k = 0; k < depth; ++k, w += kVectors * kLanes) {
+      Vector row[kWhole];
+      for (int v = 0; v < kWhole; ++v) row[v] = load(w + v * kLanes);
+      Vector last = load(w + kWhole * kLanes);
+      last = hn::ConcatLowerLower(kFloats, last, last);
+      for (int j = 0; j < kPairs; ++j) {
+        const Vector even = set(x[2 * j * depth + k]), odd = set(x[(2 * j + 1) * depth + k]);
+        for (int v = 0; v < kWhole; ++v) {
+          whole_[2 * j][v] = hn::MulAdd(even, row[v], whole_[2 * j][v]);
+          whole_[2 * j + 1][v] = hn::MulAdd(odd, row[v], whole_[2 * j + 1][v]);
+        }
+        shared_[j] = hn::MulAdd(hn::ConcatUpperLower(kFloats, odd, even), last, shared_[j]);
+      }
+    }
+  }
+  HWY_INLINE void write(float* to, std::int64_t channels) const {
+    for (int p = 0; p < kPixels; ++p, to += channels) {
+      for (int v = 0; v < kWhole; ++v) store(whole_[p][v], to + v * kLanes);
+      const Vector last = shared_[p / 2];
+      hn::StoreU(p % 2 == 0 ? hn::LowerHalf(kHalf, last) : hn::UpperHalf(kHalf, last), kHalf,
+                 to + kWhole * kLanes);
+    }
+  }
+
+ private:
+  static constexpr int kWhole = kVectors - 1, kPairs = kPixels / 2;
+  static constexpr hn::Half<Floats> kHalf{};
+  static_assert(kWhole > 0 && kPixels % 2 == 0);
+
+  Tile<kPixels, kWhole> whole_;
+  Vector shared_[kPairs];
+};
+
+/// The first pixels at such a panel; returns how many.
+template <int kVectors>
+HWY_NOINLINE std::int64_t add_half_panel_to_row(std::int64_t pixels,
+                                                const AddToRow<kVectors, Fill::kPart>& panel) {
+  constexpr int kPixels = std::min(8, 2 * tile_rows(2 * kVectors - 1));
+  const AddToRow<kVectors, Fill::kPart> row = panel;
+  std::int64_t first = 0;
+  for (; first + kPixels <= pixels; first += kPixels) {
+    float* const place = row.to + first * row.channels;
+    PairedTile<kPixels, kVectors> sums;
+    if (row.begin_with == nullptr) {
+      sums.read(place, row.channels);
+    } else {
+      sums.fill(row.begin_with);
+    }
+    if (row.and_add != nullptr) sums.add(row.and_add + first * row.channels, row.channels);
+    sums.add_products(row.depth, row.x + first * row.depth, row.w);
+    sums.write(place, row.channels);
+  }
+  return first;
+}
+#else
+template <int kVectors>
+HWY_INLINE std::int64_t add_half_panel_to_row(std::int64_t /*pixels*/,
+                                              const AddToRow<kVectors, Fill::kPart>& /*panel*/) {
+  return 0;  // one lane has no half
+}
+#endif
+
 /// row.to[p,·] += Σ_k x[p,k]·w[k,·]; x: [pixels, depth], w packed by pack_rows().
 HWY_INLINE void add_to_row(const RowSums& row, std::int64_t depth, const float* x, const float* w) {
   for_each_panel(row.channels, [&](const Panel& panel) HWY_ATTR {
     const auto at = [&](auto* array) { return array == nullptr ? nullptr : array + panel.begin; };
     with_vectors(panel.vectors, [&]<int kVectors>() HWY_ATTR {
       const std::int64_t n = panel.count - (kVectors - 1) * kLanes;
-      if (n == kLanes) {
-        add_panel_to_row<kVectors, Fill::kWhole>(
-            row.pixels,
-            {depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n});
-      } else {
-        add_panel_to_row<kVectors, Fill::kPart>(
-            row.pixels,
-            {depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n});
-      }
+      const auto add = [&]<Fill kFill>() HWY_ATTR {
+        AddToRow<kVectors, kFill> rest{
+            depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n};
+        std::int64_t done = 0;
+        if constexpr (kFill == Fill::kPart && kVectors > 1) {
+          if (2 * n == kLanes) done = add_half_panel_to_row(row.pixels, rest);
+          rest.skip(done);
+        }
+        if (done < row.pixels) add_panel_to_row(row.pixels - done, rest);
+      };
+      n == kLanes ? add.template operator()<Fill::kWhole>()
+                  : add.template operator()<Fill::kPart>();
     });
     w += std::int64_t{panel.vectors} * kLanes * depth;
   });
