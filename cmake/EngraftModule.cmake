@@ -15,8 +15,8 @@ if(ENGRAFT_SANITIZE MATCHES address)  # which sees most of what these two do; a 
   add_compile_options(-fno-sanitize=null,object-size)
 endif()
 
-# Most of what a source takes to compile is what it includes, and the templates that all sources use. Those of a module share it;
-# names that are private to one are therefore used once in a module.
+# Most of what a source takes to compile is what it includes, and the templates that all sources use. Those of a target share it;
+# what is private to one must therefore not clash with what is private to another.
 set(CMAKE_UNITY_BUILD ${ENGRAFT_JOIN_SOURCES})
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)  # all of them
 if(ENGRAFT_JOIN_SOURCES AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "cli/program.h"
 #include "engraft/version.h"
@@ -33,11 +36,28 @@ TEST(Usage, HelpTeachesTheFirstCommands) {
   EXPECT_THAT(result.err, IsEmpty());
 }
 
+constexpr const char* kCommands[] = {"classify", "train",  "find-lr", "distill",
+                                     "evaluate", "models", "compact", "sample"};
+
 TEST(Usage, EveryCommandHasHelp) {
-  for (const char* command : {"classify", "train", "evaluate", "models", "compact", "sample"}) {
+  for (const char* command : kCommands) {
     const auto result = Program().run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr(command));
+  }
+}
+
+TEST(Usage, WhatMustBeGivenIsSaidToHaveNoDefault) {
+  // An option's name and its description stand on one line or on two; a default ends it, [in
+  // brackets].
+  for (const char* command : kCommands) {
+    std::istringstream help(Program().run({command, "--help"}).out);
+    bool required = false;
+    for (std::string line; std::getline(help, line);) {
+      const bool goes_on = line.starts_with("        ");
+      required = line.find(" REQUIRED") != std::string::npos || (required && goes_on);
+      EXPECT_FALSE(required && line.ends_with("]")) << command << ": " << line;
+    }
   }
 }
 

@@ -99,16 +99,19 @@ TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsForEveryNumberOfCha
   }
 }
 
-/// Channels that fill the last vector of 4, 8 or 16 lanes half; rows of which tiles of pixels leave
-/// nothing, something or everything.
+/// Channels that fill the last vector of 4, 8 or 16 lanes half, in the first panel or a later one;
+/// pixels of which tiles leave none, some or all.
 TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsWherePixelsShareAVector) {
-  for (const int channels : {6, 10, 12, 20, 24, 40}) {
-    for (const int width : {1, 7, 8, 14, 15, 31}) {
-      const Shape shape{.height = 3, .width = width, .in = channels, .out = channels};
+  for (const int channels : {6, 10, 12, 14, 20, 24, 28, 40, 44, 56}) {
+    for (const int width : {1, 3, 8, 14, 31}) {
+      const Shape shape{
+          .height = 3, .width = width, .in = channels, .expanded = 64, .out = channels};
       Shape residual = shape;
       residual.residual = true;
-      check(shape);
-      check(residual);
+      for (const Dx dx : {Dx::kWritten, Dx::kAddedTo}) {
+        check(shape, dx);
+        check(residual, dx);
+      }
     }
   }
 }
@@ -234,12 +237,15 @@ class InvertedResidualBackwardBits : public InvertedResidualBackwardKernel {
  protected:
   template <typename Check>
   static void for_each_block(const Check& check) {
-    for (const Shape& shape : {Shape{.height = 6, .width = 5, .out = 3, .residual = true},
-                               Shape{.height = 12, .width = 19, .in = 8, .expanded = 48, .out = 24},
-                               Shape{.height = 3, .width = 99, .expanded = 80},
-                               Shape{.height = 12, .width = 58, .expanded = 32, .stride = 2},
-                               Shape{.height = 9, .width = 6, .out = 8, .stride = 2},
-                               Shape{.height = 12, .width = 40, .out = 16, .stem = true}}) {
+    for (const Shape& shape :
+         {Shape{.height = 6, .width = 5, .out = 3, .residual = true},
+          Shape{.height = 12, .width = 19, .in = 8, .expanded = 48, .out = 24},
+          Shape{.height = 9, .width = 17, .in = 20, .expanded = 96, .out = 20, .residual = true},
+          Shape{.height = 9, .width = 17, .in = 40, .expanded = 96, .out = 40, .residual = true},
+          Shape{.height = 3, .width = 99, .expanded = 80},
+          Shape{.height = 12, .width = 58, .expanded = 32, .stride = 2},
+          Shape{.height = 9, .width = 6, .out = 8, .stride = 2},
+          Shape{.height = 12, .width = 40, .out = 16, .stem = true}}) {
       SCOPED_TRACE(testing::PrintToString(shape));
       const InvertedResidual block = block_of(shape);
       const Dx dx = shape.stem ? Dx::kNotWanted : Dx::kWritten;

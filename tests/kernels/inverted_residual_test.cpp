@@ -142,12 +142,13 @@ TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsForEveryNumberOfChannels) {
   }
 }
 
-/// Channels that fill the last vector of 4, 8 or 16 lanes half; rows of which tiles of pixels leave
-/// nothing, something or everything.
+/// Channels that fill the last vector of 4, 8 or 16 lanes half, in the first panel or a later one;
+/// pixels of which tiles leave none, some or all.
 TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsWherePixelsShareAVector) {
-  for (const int channels : {6, 10, 12, 20, 24, 40}) {
-    for (const int width : {1, 7, 8, 14, 15, 31}) {
-      const Shape shape{.height = 3, .width = width, .in = channels, .out = channels};
+  for (const int channels : {6, 10, 12, 14, 20, 24, 28, 40, 44, 56}) {
+    for (const int width : {1, 3, 8, 14, 31}) {
+      const Shape shape{
+          .height = 3, .width = width, .in = channels, .expanded = 64, .out = channels};
       Shape residual = shape;
       residual.residual = true;
       check(shape);
@@ -262,6 +263,8 @@ TEST_P(InvertedResidualKernel, AThousandthOffInAnyInputWouldBeNoticed) {
 std::vector<Shape> shapes_to_cut() {
   return {{.height = 6, .width = 5, .out = 3, .residual = true},
           {.height = 12, .width = 19, .in = 8, .expanded = 48, .out = 24},
+          {.height = 9, .width = 17, .in = 20, .expanded = 96, .out = 20, .residual = true},
+          {.height = 9, .width = 17, .in = 40, .expanded = 96, .out = 40, .residual = true},
           {.height = 3, .width = 99, .expanded = 80},
           {.height = 9, .width = 6, .out = 8, .stride = 2},
           {.height = 14, .width = 58, .expanded = 32, .stride = 2, .pad_top = 0},

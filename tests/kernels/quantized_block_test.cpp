@@ -203,6 +203,12 @@ class QuantizedBlockKernel : public test::SimdTest {
 
 ENGRAFT_INSTANTIATE_SIMD_TESTS(QuantizedBlockKernel);
 
+TEST(QuantizedKernels, AreTriedWithTheBestInstructionsThatTheProcessorHas) {
+  hwy::SetSupportedTargetsForTest(0);  // what an earlier test forced
+  EXPECT_EQ(hwy::SupportedAndGeneratedTargets().front() & HWY_AVX3_DL,
+            hwy::SupportedTargets() & HWY_AVX3_DL & ~HWY_DISABLED_TARGETS);
+}
+
 TEST_P(QuantizedBlockKernel, IsThePlainLoopsForEverySizeAndPadding) {
   for (int height = 1; height <= 6; ++height) {
     for (int width = 1; width <= 6; ++width) {

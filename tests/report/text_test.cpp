@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engraft/base/utf8.h"
+#include "engraft/eval/metrics.h"
 #include "engraft/report/canvas.h"
 
 namespace engraft::text_test {
@@ -53,6 +54,11 @@ TEST(Text, WritesShares) {
   EXPECT_EQ(percent(1, 0), "100 %");
   EXPECT_EQ(percent(NAN), "–");
   EXPECT_EQ(percent(INFINITY), "–");
+}
+
+TEST(Text, WritesIntervals) {
+  EXPECT_EQ(interval({.value = 0.96, .low = 0.9341, .high = 0.985}), "93.4 to 98.5 %");
+  EXPECT_EQ(interval({}), "0.0 to 100.0 %");
 }
 
 class FitTest : public testing::Test {

@@ -68,7 +68,8 @@ void declare_evaluate(CLI::App& app, Command& command) {
   const auto arguments = std::make_shared<EvaluateArguments>();
   arguments->dataset.declare(*sub);
   arguments->network.declare(*sub);
-  sub->get_option("--model")->required();
+  sub->get_option("--model")->required()->description(
+      "A model file, a name from 'engraft models', or an http(s) address");
   sub->get_option("PICTURES")->required();
   arguments->precision.declare(
       *sub,

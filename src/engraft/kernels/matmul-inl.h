@@ -175,8 +175,8 @@ class PairedTile {
     }
     for (int j = 0; j < kPairs; ++j) shared_[j] = hn::Add(shared_[j], other.shared_[j]);
   }
-  /// sum[p,·] += Σ_k x[p,k]·w[k,·], k ascending. A pixel of x stands `depth` floats behind the one
-  /// before.
+  /// A pixel's sums += Σ_k x[p,k]·w[k,·], k ascending. A pixel of x stands `depth` floats behind
+  /// the one before.
   HWY_INLINE void add_products(std::int64_t depth, const float* HWY_RESTRICT x,
                                const float* HWY_RESTRICT w) {
     for (std::int64_t k = 0; k < depth; ++k, w += kVectors * kLanes) {
@@ -212,14 +212,17 @@ class PairedTile {
   Vector shared_[kPairs];
 };
 
-/// The first pixels at such a panel; returns how many.
+/// The first pixels at such a panel, as many as fill whole tiles; returns how many.
 template <int kVectors>
-HWY_NOINLINE std::int64_t add_half_panel_to_row(std::int64_t pixels,
-                                                const AddToRow<kVectors, Fill::kPart>& panel) {
+HWY_NOINLINE std::int64_t add_pixel_pairs_to_row(std::int64_t pixels,
+                                                 const AddToRow<kVectors, Fill::kPart>& panel) {
+  // A pair is an odd number of vectors wide. More than eight pixels are slower.
   constexpr int kPixels = std::min(8, 2 * tile_rows(2 * kVectors - 1));
+  // A copy, as the compiler takes what is stored below to change the other.
   const AddToRow<kVectors, Fill::kPart> row = panel;
   std::int64_t first = 0;
-  for (; first + kPixels <= pixels; first += kPixels) {
+  // A rest of one pixel is slow: it goes with the tile before it, 3 × 3 pixels as 5 + 4.
+  for (; first + kPixels <= pixels && pixels - first != kPixels + 1; first += kPixels) {
     float* const place = row.to + first * row.channels;
     PairedTile<kPixels, kVectors> sums;
     if (row.begin_with == nullptr) {
@@ -235,8 +238,8 @@ HWY_NOINLINE std::int64_t add_half_panel_to_row(std::int64_t pixels,
 }
 #else
 template <int kVectors>
-HWY_INLINE std::int64_t add_half_panel_to_row(std::int64_t /*pixels*/,
-                                              const AddToRow<kVectors, Fill::kPart>& /*panel*/) {
+HWY_INLINE std::int64_t add_pixel_pairs_to_row(std::int64_t /*pixels*/,
+                                               const AddToRow<kVectors, Fill::kPart>& /*panel*/) {
   return 0;  // one lane has no half
 }
 #endif
@@ -248,14 +251,18 @@ HWY_INLINE void add_to_row(const RowSums& row, std::int64_t depth, const float* 
     with_vectors(panel.vectors, [&]<int kVectors>() HWY_ATTR {
       const std::int64_t n = panel.count - (kVectors - 1) * kLanes;
       const auto add = [&]<Fill kFill>() HWY_ATTR {
-        AddToRow<kVectors, kFill> rest{
+        AddToRow<kVectors, kFill> left{
             depth, x, w, at(row.begin_with), at(row.and_add), at(row.to), row.channels, n};
-        std::int64_t done = 0;
+        std::int64_t pixels = row.pixels;
+        // Panels of less than a vector would gain nothing: their time is that of loading pixels.
         if constexpr (kFill == Fill::kPart && kVectors > 1) {
-          if (2 * n == kLanes) done = add_half_panel_to_row(row.pixels, rest);
-          rest.skip(done);
+          if (2 * n == kLanes) {
+            const std::int64_t done = add_pixel_pairs_to_row(pixels, left);
+            left.skip(done);
+            pixels -= done;
+          }
         }
-        if (done < row.pixels) add_panel_to_row(row.pixels - done, rest);
+        if (pixels > 0) add_panel_to_row(pixels, left);
       };
       n == kLanes ? add.template operator()<Fill::kWhole>()
                   : add.template operator()<Fill::kPart>();

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "engraft/base/utf8.h"
+#include "engraft/eval/metrics.h"
 
 namespace engraft {
 namespace {
@@ -97,9 +98,8 @@ std::string percent(double share, int decimals) {
   return fmt::format("{:.{}f} %", 100 * share, decimals);
 }
 
-std::string interval(const Estimate& estimate, int decimals) {
-  return fmt::format("{:.{}f} to {}", 100 * estimate.low, decimals,
-                     percent(estimate.high, decimals));
+std::string interval(const Estimate& estimate) {
+  return fmt::format("{:.1f} to {}", 100 * estimate.low, percent(estimate.high));
 }
 
 }  // namespace engraft

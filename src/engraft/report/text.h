@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "engraft/eval/metrics.h"
-
 namespace engraft {
+
+struct Estimate;
 
 /// The text as Cairo and a page can show it: valid UTF-8 on one line. Tabs and line breaks become
 /// spaces; bytes that are not UTF-8, control characters, noncharacters and marks that change the
@@ -24,6 +24,6 @@ namespace engraft {
 [[nodiscard]] std::string percent(double share, int decimals = 1);
 
 /// The bounds of a share, "93.4 to 98.5 %".
-[[nodiscard]] std::string interval(const Estimate& estimate, int decimals = 1);
+[[nodiscard]] std::string interval(const Estimate& estimate);
 
 }  // namespace engraft
