@@ -116,6 +116,31 @@ TEST(Team, AHeldUpMemberLeavesTheRestOfThePhaseToTheOthers) {
   EXPECT_EQ(others, kParts - 1);
 }
 
+TEST(Team, ACallerThatHadToWaitIsAloneForAWhile) {
+  EXPECT_TRUE(Team(1).caller_is_alone());
+  Team team(2);
+  EXPECT_FALSE(team.caller_is_alone());
+  using Clock = std::chrono::steady_clock;
+  bool was_alone = false;
+  for (int job = 0; job < 50 && !was_alone; ++job) {  // the while is soon over
+    std::atomic<bool> begun{false}, ended{false};
+    const auto start = Clock::now();
+    const std::vector<int> parts{2};
+    team.run(parts, [&](int, int, int member) {
+      if (member == 0) {
+        while (!begun) std::this_thread::yield();
+        ended = true;
+      } else {  // longer than the caller has been busy
+        begun = true;
+        while (!ended) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10) + 3 * (Clock::now() - start));
+      }
+    });
+    was_alone = team.caller_is_alone();
+  }
+  EXPECT_TRUE(was_alone);
+}
+
 TEST(Team, TeamsComeAndGo) {
   const std::vector<int> parts{3, 1};
   for (int i = 0; i < 200; ++i) {

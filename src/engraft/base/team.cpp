@@ -235,6 +235,10 @@ int Team::threads() const {
   return static_cast<int>(impl_->members.size()) + 1;
 }
 
+bool Team::caller_is_alone() const {
+  return impl_->members.empty() || impl_->retreat.is_on(Clock::now());
+}
+
 void Team::run(std::span<const int> parts, const Body& body) {
   if (parts.empty()) return;
   for (const int count : parts) {
@@ -244,7 +248,7 @@ void Team::run(std::span<const int> parts, const Body& body) {
   }
   impl_->parts = parts;
   impl_->body = &body;
-  if (impl_->members.empty() || impl_->retreat.is_on(Clock::now())) {
+  if (caller_is_alone()) {
     impl_->run_alone();
   } else {
     impl_->run_together();

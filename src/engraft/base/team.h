@@ -28,6 +28,10 @@ class Team {
 
   [[nodiscard]] int threads() const;
 
+  /// Whether the caller would do a job that it gave now by itself: it may then have a way to do it
+  /// that is not cut into parts.
+  [[nodiscard]] bool caller_is_alone() const;
+
   /// Calls body(phase, part, member) once for each part in [0, parts[phase]) of phase 0, then of
   /// phase 1, and so on; member in [0, threads()), 0 being the caller. Every part is done, and what
   /// it wrote is seen, before the next phase begins. The first exception is rethrown when all is

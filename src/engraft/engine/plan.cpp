@@ -211,7 +211,8 @@ std::span<const float> Plan::forward(Workspace& workspace, Team& team) const {
                                                team.threads(), impl_->options.threads));
   }
   const std::vector<Turn>& turns = workspace.impl_->turns;
-  if (std::ssize(turns) > Team::kMostPhases) return forward(workspace);
+  // Where parts meet, rows are computed twice: alone, a picture is done in one piece.
+  if (team.caller_is_alone() || std::ssize(turns) > Team::kMostPhases) return forward(workspace);
   std::vector<int>& parts = workspace.impl_->parts;
   parts.clear();
   for (const Turn& turn : turns) parts.push_back(turn.operation->parts(team.threads()));
