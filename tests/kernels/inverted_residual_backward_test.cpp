@@ -11,6 +11,7 @@ using test::block_of;
 using test::Dx;
 using test::exact_numbers;
 using test::Expected;
+using test::for_each_half_filled_vector;
 using test::for_each_padding;
 using test::Gradients;
 using test::Guarded;
@@ -99,21 +100,10 @@ TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsForEveryNumberOfCha
   }
 }
 
-/// Channels that fill the last vector of 4, 8 or 16 lanes half, in the first panel or a later one;
-/// pixels of which tiles leave none, some or all.
 TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsWherePixelsShareAVector) {
-  for (const int channels : {6, 10, 12, 14, 20, 24, 28, 40, 44, 56}) {
-    for (const int width : {1, 3, 8, 14, 31}) {
-      const Shape shape{
-          .height = 3, .width = width, .in = channels, .expanded = 64, .out = channels};
-      Shape residual = shape;
-      residual.residual = true;
-      for (const Dx dx : {Dx::kWritten, Dx::kAddedTo}) {
-        check(shape, dx);
-        check(residual, dx);
-      }
-    }
-  }
+  for_each_half_filled_vector([](const Shape& shape) {
+    for (const Dx dx : {Dx::kWritten, Dx::kAddedTo}) check(shape, dx);
+  });
 }
 
 TEST_P(InvertedResidualBackwardKernel, IsExactlyThePlainLoopsForEveryGate) {

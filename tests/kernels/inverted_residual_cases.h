@@ -298,6 +298,24 @@ class GuardedWeights {
 
 constexpr Gate kGates[] = {Gate::kOpen, Gate::kRelu, Gate::kRelu6};
 
+/// Calls check(shape) for channels that fill the last vector of 4, 8 or 16 lanes half, in the first
+/// panel or a later one, and for pixels of which tiles leave none, some or all.
+template <typename Check>
+void for_each_half_filled_vector(const Check& check) {
+  for (const int channels : {6, 10, 12, 14, 20, 24, 28, 40, 44, 56}) {
+    for (const int width : {1, 3, 8, 14, 31}) {
+      for (const bool residual : {false, true}) {
+        check(Shape{.height = 3,
+                    .width = width,
+                    .in = channels,
+                    .expanded = 64,
+                    .out = channels,
+                    .residual = residual});
+      }
+    }
+  }
+}
+
 /// Calls check(shape) for every padding that a block of this shape may have.
 template <typename Check>
 void for_each_padding(Shape shape, const Check& check) {

@@ -9,6 +9,7 @@ namespace engraft::inverted_residual_test {
 using test::block_of;
 using test::CacheLines;
 using test::exact_numbers;
+using test::for_each_half_filled_vector;
 using test::for_each_padding;
 using test::Forward;
 using test::Guarded;
@@ -142,19 +143,8 @@ TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsForEveryNumberOfChannels) {
   }
 }
 
-/// Channels that fill the last vector of 4, 8 or 16 lanes half, in the first panel or a later one;
-/// pixels of which tiles leave none, some or all.
 TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsWherePixelsShareAVector) {
-  for (const int channels : {6, 10, 12, 14, 20, 24, 28, 40, 44, 56}) {
-    for (const int width : {1, 3, 8, 14, 31}) {
-      const Shape shape{
-          .height = 3, .width = width, .in = channels, .expanded = 64, .out = channels};
-      Shape residual = shape;
-      residual.residual = true;
-      check(shape);
-      check(residual);
-    }
-  }
+  for_each_half_filled_vector(check);
 }
 
 TEST_P(InvertedResidualKernel, IsExactlyThePlainLoopsForEveryActivation) {
